@@ -1,0 +1,54 @@
+// Owns the words in which a wrong mapping file is explained: where, what, and what would be right.
+import type { z } from 'zod';
+
+type Issue = z.core.$ZodIssue;
+
+/** Turns one finding of zod into sentences that name the place in the file. */
+export function explainIssue(issue: Issue): string[] {
+  const place = describePlace(issue.path);
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map(
+      (key) => `${describePlace([...issue.path, key])} is not known; remove it or correct its spelling`,
+    );
+  }
+  if (issue.code === 'invalid_type') {
+    return [`${place} must be ${describeType(issue.expected)}, but is ${describeInput(issue.input)}`];
+  }
+  if (issue.code === 'invalid_value') {
+    const values = issue.values.map((value) => JSON.stringify(value)).join(' or ');
+    return [`${place} must be ${values}, but is ${describeInput(issue.input)}`];
+  }
+  // Checks of our own bring their sentence: either about the place itself or about the text found there.
+  return [issue.message.startsWith('"') ? `${place}: ${issue.message}` : `${place} ${issue.message}`];
+}
+
+function describePlace(path: readonly PropertyKey[]): string {
+  if (path.length === 0) return 'the mapping file';
+  return path.reduce<string>((text, part) => {
+    if (typeof part === 'number') return `${text}[${part}]`;
+    return text === '' ? String(part) : `${text}.${String(part)}`;
+  }, '');
+}
+
+function describeType(expected: string): string {
+  switch (expected) {
+    case 'array':
+      return 'a list in [ ]';
+    case 'object':
+      return 'an object in { }';
+    case 'boolean':
+      return 'true or false';
+    case 'string':
+      return 'text in quotation marks';
+    default:
+      return `of type ${expected}`;
+  }
+}
+
+function describeInput(input: unknown): string {
+  if (input === null) return 'null';
+  if (Array.isArray(input)) return 'a list';
+  if (typeof input === 'string') return `the text ${JSON.stringify(input)}`;
+  if (typeof input === 'number' || typeof input === 'boolean') return String(input);
+  return 'an object';
+}

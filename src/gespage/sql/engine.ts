@@ -1,0 +1,76 @@
+// Owns what the writing of batches asks of a database engine: five set-wise statements within one transaction.
+import type { Table } from './tables.ts';
+
+export type Value = string | number | boolean | null;
+export type Row = Readonly<Record<string, Value>>;
+
+/** One open transaction. No statement costs a network round trip for each row. */
+export interface Session {
+  /** The rows whose `key` column is one of `values`. */
+  select(table: string, columns: readonly string[], key: string, values: readonly string[]): Promise<Row[]>;
+  insert(table: string, columns: readonly string[], rows: readonly (readonly Value[])[]): Promise<void>;
+  /** Sets the columns after the first, in the row that has the first as its key. */
+  update(table: string, columns: readonly string[], rows: readonly (readonly Value[])[]): Promise<void>;
+  /** Deletes the rows that equal one of `rows` in `columns`. */
+  remove(table: string, columns: readonly string[], rows: readonly (readonly Value[])[]): Promise<void>;
+  /** A statement that is the same in every engine; `?` stands for each value. */
+  run(sql: string, values?: readonly Value[]): Promise<void>;
+  /** Does the work, or, when it fails for its data, none of it; the transaction goes on either way. */
+  attempt<T>(work: () => Promise<T>): Promise<T>;
+  /** The columns of a table or view, none where it does not exist. */
+  columns(table: string): Promise<ExistingColumn[]>;
+}
+
+export interface ExistingColumn {
+  readonly name: string;
+  /** True where an insert that does not name the column fails. */
+  readonly mustBeNamed: boolean;
+}
+
+export interface Engine {
+  /** Readers see all of the work or nothing of it. Connects where needed; drops the connection on failure. */
+  transaction<T>(work: (session: Session) => Promise<T>): Promise<T>;
+  /** What the database says is wrong with the rows themselves; undefined where trying later may succeed. */
+  dataError(error: unknown): string | undefined;
+  /** A moment as the engine's `time` columns take it. */
+  time(at: Date): string;
+  createTable(table: Table): string[];
+  createView(): string;
+  close(): Promise<void>;
+}
+
+/** How long the engine waits, in milliseconds, before a server counts as hung. */
+export interface Patience {
+  readonly connect: number;
+  readonly statement: number;
+}
+
+/** A savepoint around `work`, the same in every engine. Not to be nested. */
+export async function withSavepoint<T>(
+  run: (sql: string) => Promise<unknown>,
+  isDataError: (error: unknown) => boolean,
+  work: () => Promise<T>,
+): Promise<T> {
+  await run('SAVEPOINT attempt');
+  try {
+    const result = await work();
+    await run('RELEASE SAVEPOINT attempt');
+    return result;
+  } catch (error) {
+    // After any other failure the connection may be dead or hung, and the whole transaction is given up.
+    if (isDataError(error)) await run('ROLLBACK TO SAVEPOINT attempt');
+    throw error;
+  }
+}
+
+/** Cuts rows for engines whose statements have a limit of size. */
+export function* chunksOf<T>(rows: readonly T[], size: number): Generator<readonly T[]> {
+  for (let start = 0; start < rows.length; start += size) yield rows.slice(start, start + size);
+}
+
+/** The property of an error that drivers use for their codes. */
+export function errorProperty(error: unknown, name: 'code' | 'errno' | 'sqlState' | 'message'): string {
+  if (typeof error !== 'object' || error === null) return '';
+  const value = (error as Record<string, unknown>)[name];
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
+}

@@ -1,0 +1,132 @@
+// Owns the PostgreSQL engine: a pool of one connection, whole columns sent as arrays.
+import pg from 'pg';
+import { type Engine, type Patience, type Row, type Session, type Value, withSavepoint } from './engine.ts';
+import { type Column, createTableSql, createViewSql, groupsOfAccount, kindOf } from './tables.ts';
+
+/** The engine for `postgres://…`; `schema` goes first in the search path where it is given. */
+export function createPostgresEngine(url: string, schema: string | undefined, patience: Patience): Engine {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: 1,
+    connectionTimeoutMillis: patience.connect,
+    // The server's own limit comes first; this one is for a server that has stopped answering altogether.
+    query_timeout: patience.statement + 2_000,
+    idleTimeoutMillis: 60_000,
+    keepAlive: true,
+    allowExitOnIdle: true,
+    application_name: 'gespage-graph-sync',
+  });
+  // A connection lost while idle leaves the pool by itself; without a listener the event would end the process.
+  pool.on('error', () => undefined);
+
+  // SET LOCAL in the same round trip as BEGIN, since a pooler such as PgBouncer refuses start-up parameters.
+  const begin = [
+    'BEGIN',
+    `SET LOCAL statement_timeout = ${patience.statement}`,
+    `SET LOCAL idle_in_transaction_session_timeout = ${patience.statement}`,
+    ...(schema === undefined ? [] : [`SET LOCAL search_path TO ${pg.escapeIdentifier(schema)}`]),
+  ].join('; ');
+
+  return {
+    async transaction(work) {
+      const client = await pool.connect();
+      const result = await inTransaction(client, begin, work).catch((error: unknown) => {
+        // Closing the connection rolls back, and does so even where the server no longer answers.
+        client.release(true);
+        throw error;
+      });
+      client.release();
+      return result;
+    },
+    dataError,
+    time: (at) => at.toISOString(),
+    createTable: (table) => createTableSql(table, columnType, () => ''),
+    createView: () =>
+      createViewSql(`SELECT string_agg(g.name, ';' ORDER BY g.name COLLATE "C") ${groupsOfAccount}`),
+    close: () => pool.end(),
+  };
+}
+
+async function inTransaction<T>(
+  client: pg.PoolClient,
+  begin: string,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  await client.query(begin);
+  const result = await work(createSession(client));
+  await client.query('COMMIT');
+  return result;
+}
+
+/** Classes 22 (data exception) and 23 (constraint), and P0001, which a trigger raises. */
+function dataError(error: unknown): string | undefined {
+  if (!(error instanceof pg.DatabaseError)) return undefined;
+  if (!/^(22|23|P0001$)/.test(error.code ?? '')) return undefined;
+  return error.detail === undefined ? error.message : `${error.message} (${error.detail})`;
+}
+
+function columnType(column: Column): string {
+  if (column.kind === 'text') return `varchar(${column.length})`;
+  return scalarTypes[column.kind];
+}
+
+const scalarTypes = { text: 'text', flag: 'boolean', time: 'timestamptz', count: 'bigint' };
+
+/** `unnest($1::text[], $2::boolean[])`: rows as one array for each column. */
+function unnest(columns: readonly string[]): string {
+  return `unnest(${columns.map((column, index) => `$${index + 1}::${scalarTypes[kindOf(column)]}[]`).join(', ')})`;
+}
+
+function transpose(columns: readonly string[], rows: readonly (readonly Value[])[]): Value[][] {
+  return columns.map((_, index) => rows.map((row) => row[index] ?? null));
+}
+
+function createSession(client: pg.PoolClient): Session {
+  const session: Session = {
+    async select(table, columns, key, values) {
+      if (values.length === 0) return [];
+      const sql = `SELECT ${columns.join(', ')} FROM ${table} WHERE ${key} = ANY($1::text[])`;
+      return (await client.query<Row>(sql, [values])).rows;
+    },
+    async insert(table, columns, rows) {
+      if (rows.length === 0) return;
+      const sql = `INSERT INTO ${table} (${columns.join(', ')}) SELECT * FROM ${unnest(columns)}`;
+      await client.query(sql, transpose(columns, rows));
+    },
+    async update(table, columns, rows) {
+      if (rows.length === 0) return;
+      const [key, ...rest] = columns;
+      const sets = rest.map((column) => `${column} = v.${column}`).join(', ');
+      const sql = `UPDATE ${table} t SET ${sets} FROM ${unnest(columns)} AS v(${columns.join(', ')}) WHERE t.${key} = v.${key}`;
+      await client.query(sql, transpose(columns, rows));
+    },
+    async remove(table, columns, rows) {
+      if (rows.length === 0) return;
+      const where = columns.map((column) => `t.${column} = v.${column}`).join(' AND ');
+      const sql = `DELETE FROM ${table} t USING ${unnest(columns)} AS v(${columns.join(', ')}) WHERE ${where}`;
+      await client.query(sql, transpose(columns, rows));
+    },
+    async run(sql, values = []) {
+      let index = 0;
+      await client.query(
+        sql.replaceAll('?', () => `$${++index}`),
+        [...values],
+      );
+    },
+    attempt: (work) =>
+      withSavepoint(
+        (sql) => client.query(sql),
+        (error) => dataError(error) !== undefined,
+        work,
+      ),
+    async columns(table) {
+      const { rows } = await client.query<{ name: string; mustBeNamed: boolean }>(
+        `SELECT attname AS name, attnotnull AND NOT atthasdef AND attidentity = '' AS "mustBeNamed"
+           FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped`,
+        [table],
+      );
+      return rows;
+    },
+  };
+  return session;
+}

@@ -1,0 +1,143 @@
+// Owns the embedded engine: SQLite through better-sqlite3, one connection, prepared statements.
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import Database from 'better-sqlite3';
+import {
+  type Engine,
+  errorProperty,
+  type Patience,
+  type Row,
+  type Session,
+  type Value,
+  withSavepoint,
+} from './engine.ts';
+import { type Column, createTableSql, createViewSql, groupsOfAccount, type Table } from './tables.ts';
+
+const lockPollMs = 25;
+
+/** The engine for `sqlite:PATH`; the directory of the file is created. */
+export function createSqliteEngine(path: string, patience: Patience): Engine {
+  let connection: { readonly database: Database.Database; readonly session: Session } | undefined;
+
+  function connect() {
+    if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true });
+    const opened = new Database(path, { timeout: lockPollMs });
+    opened.pragma('journal_mode = WAL');
+    // NORMAL is enough: a power cut may undo the last commits whole, never parts of them, and the position that
+    // comes back with the older rows makes the ledger send those changes again.
+    opened.pragma('synchronous = NORMAL');
+    opened.pragma('cache_size = -32000');
+    return { database: opened, session: createSession(opened) };
+  }
+
+  return {
+    async transaction(work) {
+      const { database, session } = (connection ??= connect());
+      await begin(database, patience.connect);
+      try {
+        const result = await work(session);
+        database.exec('COMMIT');
+        return result;
+      } catch (error) {
+        if (database.inTransaction) database.exec('ROLLBACK');
+        throw error;
+      }
+    },
+    dataError: (error) => (isDataError(error) ? errorProperty(error, 'message') : undefined),
+    time: (at) => at.toISOString(),
+    createTable: (table) => createTableSql(table, columnType, tableOptions),
+    // The sorted inner query in place of ORDER BY within group_concat: SQLite before 3.44 cannot read the latter,
+    // and one view that it cannot read makes the whole file unusable for such a reader.
+    createView: () =>
+      createViewSql(
+        `SELECT group_concat(name, ';') FROM (SELECT g.name AS name ${groupsOfAccount} ORDER BY g.name)`,
+      ),
+    close() {
+      connection?.database.close();
+      connection = undefined;
+      return Promise.resolve();
+    },
+  };
+}
+
+/** Waits for another program's write lock without blocking this process, as SQLite's own waiting would. */
+async function begin(database: Database.Database, waitMs: number): Promise<void> {
+  for (let waited = 0; ; waited += 2 * lockPollMs) {
+    try {
+      database.exec('BEGIN IMMEDIATE');
+      return;
+    } catch (error) {
+      if (!errorProperty(error, 'code').startsWith('SQLITE_BUSY') || waited >= waitMs) throw error;
+    }
+    await sleep(lockPollMs);
+  }
+}
+
+function isDataError(error: unknown): boolean {
+  return /^SQLITE_(CONSTRAINT|MISMATCH|TOOBIG)/.test(errorProperty(error, 'code'));
+}
+
+function columnType(column: Column): string {
+  return column.kind === 'text' || column.kind === 'time' ? 'TEXT' : 'INTEGER';
+}
+
+function tableOptions(table: Table): string {
+  return table.primaryKey.length === table.columns.length ? 'WITHOUT ROWID' : '';
+}
+
+function bindable(value: Value): string | number | null {
+  return typeof value === 'boolean' ? Number(value) : value;
+}
+
+function createSession(database: Database.Database): Session {
+  const statements = new Map<string, Database.Statement>();
+  const prepare = (sql: string) => {
+    const statement = statements.get(sql) ?? database.prepare(sql);
+    statements.set(sql, statement);
+    return statement;
+  };
+  const runEach = (sql: string, rows: readonly (readonly Value[])[]) => {
+    const statement = prepare(sql);
+    for (const row of rows) statement.run(row.map(bindable));
+  };
+  const session: Session = {
+    // The functions are async so that what the driver throws becomes a rejection, as with the other engines.
+    async select(table, columns, key, values) {
+      const sql = `SELECT ${columns.join(', ')} FROM ${table} WHERE ${key} IN (SELECT value FROM json_each(?))`;
+      return Promise.resolve(prepare(sql).all(JSON.stringify(values)) as Row[]);
+    },
+    async insert(table, columns, rows) {
+      const marks = columns.map(() => '?').join(', ');
+      return Promise.resolve(runEach(`INSERT INTO ${table} (${columns.join(', ')}) VALUES (${marks})`, rows));
+    },
+    async update(table, [key, ...columns], rows) {
+      const sets = columns.map((column) => `${column} = ?`).join(', ');
+      const keyLast = rows.map(([id = null, ...rest]) => [...rest, id]);
+      return Promise.resolve(runEach(`UPDATE ${table} SET ${sets} WHERE ${key} = ?`, keyLast));
+    },
+    async remove(table, columns, rows) {
+      const where = columns.map((column) => `${column} = ?`).join(' AND ');
+      return Promise.resolve(runEach(`DELETE FROM ${table} WHERE ${where}`, rows));
+    },
+    async run(sql, values = []) {
+      prepare(sql).run(values.map(bindable));
+      return Promise.resolve();
+    },
+    attempt: (work) => withSavepoint((sql) => session.run(sql), isDataError, work),
+    async columns(table) {
+      const rows = database.pragma(`table_info(${table})`) as {
+        name: string;
+        notnull: number;
+        dflt_value: unknown;
+      }[];
+      return Promise.resolve(
+        rows.map(({ name, notnull, dflt_value }) => ({
+          name,
+          mustBeNamed: notnull === 1 && dflt_value === null,
+        })),
+      );
+    },
+  };
+  return session;
+}

@@ -1,0 +1,131 @@
+// Owns the shape of the target: tables, columns, lengths, and what each engine must be told to create them.
+import { type FieldName, fieldNames } from '../../accounts/model.ts';
+
+/** What a column holds; each engine has its own type for it. */
+export type ColumnKind = 'text' | 'flag' | 'time' | 'count';
+
+export interface Column {
+  readonly name: string;
+  readonly kind: ColumnKind;
+  /** Characters (code points) that a text column takes. */
+  readonly length: number;
+  readonly constraint?: 'NOT NULL' | 'NOT NULL UNIQUE';
+}
+
+export interface Table {
+  readonly name: string;
+  readonly columns: readonly Column[];
+  readonly primaryKey: readonly string[];
+  readonly index?: string;
+}
+
+export const accountTable = 'gespage_account';
+export const groupTable = 'gespage_group';
+export const membershipTable = 'gespage_membership';
+export const userView = 'gespage_user';
+export const stateTable = 'gespage_sync_state';
+/**
+ * The ids of the account and group rows that this product wrote, kept in the same transactions as those rows.
+ * What is not listed here belongs to somebody else and is never touched.
+ */
+export const ownRowTable = 'gespage_sync_row';
+
+/** The key of the one row of the state table. */
+export const stateKey = 'position';
+
+export const idLength = 64;
+export const loginLength = 255;
+export const groupNameLength = 512;
+
+/** Column and length of each field; Entra's own limits are well below, extension attributes apart. */
+export const fieldColumns: Readonly<Record<FieldName, { readonly name: string; readonly length: number }>> = {
+  displayName: { name: 'display_name', length: 512 },
+  firstName: { name: 'first_name', length: 255 },
+  lastName: { name: 'last_name', length: 255 },
+  email: { name: 'email', length: 320 },
+  department: { name: 'department', length: 512 },
+  activity: { name: 'activity', length: 512 },
+  printCode: { name: 'print_code', length: 255 },
+  cardNumber: { name: 'card_number', length: 255 },
+  homeDirectory: { name: 'home_directory', length: 1024 },
+};
+
+function text(name: string, length: number, constraint?: Column['constraint']): Column {
+  return constraint === undefined
+    ? { name, kind: 'text', length }
+    : { name, kind: 'text', length, constraint };
+}
+const updatedAt: Column = { name: 'updated_at', kind: 'time', length: 0, constraint: 'NOT NULL' };
+
+export const tables: readonly Table[] = [
+  {
+    name: accountTable,
+    columns: [
+      text('external_id', idLength, 'NOT NULL'),
+      text('login', loginLength, 'NOT NULL UNIQUE'),
+      ...fieldNames.map((field) => text(fieldColumns[field].name, fieldColumns[field].length)),
+      { name: 'enabled', kind: 'flag', length: 0, constraint: 'NOT NULL' },
+      updatedAt,
+    ],
+    primaryKey: ['external_id'],
+  },
+  {
+    name: groupTable,
+    columns: [
+      text('external_id', idLength, 'NOT NULL'),
+      text('name', groupNameLength, 'NOT NULL'),
+      updatedAt,
+    ],
+    primaryKey: ['external_id'],
+  },
+  {
+    name: membershipTable,
+    columns: [text('account_id', idLength, 'NOT NULL'), text('group_id', idLength, 'NOT NULL')],
+    primaryKey: ['account_id', 'group_id'],
+    index: 'group_id',
+  },
+  { name: ownRowTable, columns: [text('external_id', idLength, 'NOT NULL')], primaryKey: ['external_id'] },
+  {
+    name: stateTable,
+    columns: [
+      text('id', idLength, 'NOT NULL'),
+      text('ledger_id', 255, 'NOT NULL'),
+      { name: 'revision', kind: 'count', length: 0, constraint: 'NOT NULL' },
+      updatedAt,
+    ],
+    primaryKey: ['id'],
+  },
+];
+
+const kinds = new Map(tables.flatMap((table) => table.columns.map((column) => [column.name, column.kind])));
+
+/** What the column holds; names mean the same in every table. */
+export function kindOf(column: string): ColumnKind {
+  return kinds.get(column) ?? 'text';
+}
+
+/** The statements that create a table, with the engine's column types and table options. */
+export function createTableSql(
+  table: Table,
+  type: (column: Column) => string,
+  options: (table: Table) => string,
+): string[] {
+  const columns = table.columns.map((column) =>
+    [column.name, type(column), column.constraint].filter(Boolean).join(' '),
+  );
+  columns.push(`PRIMARY KEY (${table.primaryKey.join(', ')})`);
+  const create = `CREATE TABLE ${table.name} (${columns.join(', ')}) ${options(table)}`.trim();
+  if (table.index === undefined) return [create];
+  return [create, `CREATE INDEX ${table.name}_${table.index} ON ${table.name} (${table.index})`];
+}
+
+/** The view for readers that want one row a person; `joinedNames` is the engine's subquery for `group_names`. */
+export function createViewSql(joinedNames: string): string {
+  const columns = tables[0]?.columns.map((column) => `a.${column.name}`).join(', ');
+  return `CREATE VIEW ${userView} AS SELECT ${columns}, (${joinedNames}) AS group_names FROM ${accountTable} a`;
+}
+
+/** The groups of account `a`, for the subquery of the view. */
+export const groupsOfAccount =
+  `FROM ${membershipTable} m JOIN ${groupTable} g ON g.external_id = m.group_id ` +
+  `WHERE m.account_id = a.external_id`;

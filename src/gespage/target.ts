@@ -1,0 +1,50 @@
+// Owns the port through which Gespage gets its accounts: what every target must be able to do.
+import type { Account } from '../accounts/model.ts';
+
+/** How far a target has come: `ledgerId` says in which ledger's counting the revision is. */
+export interface Position {
+  readonly ledgerId: string;
+  readonly revision: number;
+}
+
+/** The wanted state of everything whose ledger revision lies in `(from, to.revision]`. */
+export interface ChangeBatch {
+  readonly to: Position;
+  /** When the changes are written, for `updated_at`. */
+  readonly at: Date;
+  readonly groups: readonly { readonly externalId: string; readonly name: string }[];
+  readonly removedGroups: readonly string[];
+  readonly accounts: readonly Account[];
+  readonly removedAccounts: readonly string[];
+}
+
+/** A person whom the target cannot take; the others of the batch are written all the same. */
+export interface Refusal {
+  readonly externalId: string;
+  readonly reason: string;
+}
+
+/** What one `apply` did, for metrics and the log. */
+export interface Applied {
+  readonly upserted: number;
+  readonly removed: number;
+  readonly refused: readonly Refusal[];
+}
+
+export interface Target {
+  /** Short and stable, for logs and metric labels: `sqlite`, `postgres`, `mysql`. Never holds a secret. */
+  readonly name: string;
+  /**
+   * Connects, creates what is missing, checks the shape. May be called again after a failure.
+   * @throws when the target is unreachable or not of the right shape; the message says what to do.
+   */
+  open(): Promise<void>;
+  /** The position stored beside the data; undefined for a target never written. */
+  position(): Promise<Position | undefined>;
+  /**
+   * Brings every named row to its wanted state and stores `batch.to` in the same transaction. Idempotent:
+   * applying a batch twice, or an old batch again followed by the newer ones, ends in the same state.
+   */
+  apply(batch: ChangeBatch): Promise<Applied>;
+  close(): Promise<void>;
+}

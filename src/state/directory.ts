@@ -1,0 +1,263 @@
+// Owns the mirror of the tenant: users, groups and direct memberships as last read.
+import type { ObjectState } from '../accounts/model.ts';
+import type { State } from './database.ts';
+import { mergeProperties } from './merge.ts';
+import type { Meta } from './meta.ts';
+
+export interface MemberRead {
+  readonly id: string;
+  readonly type: 'user' | 'group' | 'other' | 'unknown';
+  readonly removed: boolean;
+}
+
+/** One object as a read of Graph gave it. */
+export interface ObjectRead {
+  readonly id: string;
+  /** `changed`: soft-deleted; `deleted`: gone for good. */
+  readonly removed?: 'changed' | 'deleted';
+  /** Selected properties; null means cleared, absent means nothing is said. */
+  readonly properties: Readonly<Record<string, unknown>>;
+  /** Groups only: members added or removed, in document order; never the whole list. */
+  readonly members?: readonly MemberRead[];
+}
+
+/** Why people are to be settled again. */
+export interface Cause {
+  readonly text: string;
+  /** Receipt of the notification that led to this read of an object, for the measure of propagation. */
+  pingedAt(objectId: string): number | null;
+}
+
+export interface Directory {
+  /** The next read number, taken when a request to Graph begins: newest read wins, whatever the clock does. */
+  beginRead(): number;
+  /** Joins one page to the mirror, in response order; returns the ids of the objects whose mirror changed. */
+  apply(
+    kind: 'user' | 'group',
+    page: { read: number; objects: readonly ObjectRead[] },
+    cause: Cause,
+  ): Set<string>;
+  /**
+   * After a complete round: what the round should have shown and did not is gone. Works on a range of keys after
+   * `afterKey`; returns the last key of the range, or undefined at the end.
+   */
+  sweep(kind: 'user' | 'group', beforeRead: number, afterKey: number, cause: Cause): number | undefined;
+  /** Groups whose members Graph hides from this application. */
+  hiddenGroups(): string[];
+  counts(): { users: number; groups: number; memberships: number };
+  stateOf(id: string): ObjectState | 'unread' | undefined;
+}
+
+interface Row {
+  key: number;
+  kind: string;
+  state: ObjectState | 'unread';
+  properties: string | null;
+  read: number;
+}
+
+const sweepRange = 5_000;
+
+export function createDirectory(state: State, meta: Meta): Directory {
+  let lastRead = meta.counter('read');
+  const find = state.sql('SELECT key, kind, state, properties, read FROM directory_object WHERE id = ?');
+  const insert = state.sql(
+    'INSERT INTO directory_object(id, kind, state, properties, read) VALUES (?, ?, ?, ?, ?)',
+  );
+  const update = state.sql(
+    'UPDATE directory_object SET kind = ?, state = ?, properties = ?, read = ? WHERE key = ?',
+  );
+  const touch = state.sql('UPDATE directory_object SET read = ? WHERE key = ?');
+  const markStatement = state.sql(
+    `INSERT INTO unsettled(key, cause, pinged_at) VALUES (?, ?, ?)
+     ON CONFLICT(key) DO UPDATE SET pinged_at = coalesce(pinged_at, excluded.pinged_at)`,
+  );
+  const mark = (key: number, cause: Cause, pingedAt: number | null): void =>
+    void markStatement.run(key, pingedAt === null ? cause.text : 'notification', pingedAt);
+  const markMembers = state.sql(
+    `INSERT INTO unsettled(key, cause, pinged_at)
+     SELECT member_key, ?2, ?3 FROM membership WHERE group_key = ?1 AND nested = 0
+     ON CONFLICT(key) DO NOTHING`,
+  );
+  const reached = state.sql('SELECT 1 FROM group_reach WHERE group_key = ? LIMIT 1').pluck();
+  const findMember = state.sql('SELECT key, kind FROM directory_object WHERE id = ?');
+  const addEdge = state.sql(
+    'INSERT INTO membership(group_key, member_key, nested, read) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING',
+  );
+  const touchEdge = state.sql('UPDATE membership SET read = ? WHERE group_key = ? AND member_key = ?');
+  const dropEdge = state.sql('DELETE FROM membership WHERE group_key = ? AND member_key = ? AND read <= ?');
+  const dropEdgesOfMember = state.sql('DELETE FROM membership WHERE member_key = ?');
+  const dropEdgesOfGroup = state.sql('DELETE FROM membership WHERE group_key = ?');
+  const becomeNested = state.sql('UPDATE membership SET nested = 1 WHERE member_key = ?');
+
+  const reachIsDirty = (): void => meta.setCounter('reach-dirty', 1);
+
+  function remove(kind: 'user' | 'group', row: Row, to: ObjectState, cause: Cause, id: string): void {
+    const pingedAt = cause.pingedAt(id);
+    if (row.state !== 'unread') {
+      // What a person was called is kept until the account is gone, so that an operator can still be told.
+      update.run(kind, to, row.properties, row.read, row.key);
+      if (kind === 'user') mark(row.key, cause, pingedAt);
+      else reachIsDirty();
+    }
+    if (to !== 'gone') return;
+    if (kind === 'group') {
+      if (reached.get(row.key)) markMembers.run(row.key, cause.text, pingedAt);
+      dropEdgesOfGroup.run(row.key);
+    }
+    // Graph's group stream may stay silent about the memberships of an object deleted for good.
+    dropEdgesOfMember.run(row.key);
+  }
+
+  function applyMembers(
+    groupKey: number,
+    members: readonly MemberRead[],
+    read: number,
+    cause: Cause,
+    groupId: string,
+  ): boolean {
+    const isReached = reached.get(groupKey) !== undefined;
+    const pingedAt = isReached ? cause.pingedAt(groupId) : null;
+    let changed = false;
+    for (const member of members) {
+      let known = findMember.get(member.id) as { key: number; kind: string } | undefined;
+      if (!known) {
+        if (member.removed) continue;
+        const kind = member.type;
+        known = { key: Number(insert.run(member.id, kind, 'unread', null, 0).lastInsertRowid), kind };
+      }
+      const nested = known.kind === 'group' || (known.kind === 'unknown' && member.type === 'group');
+      let edgeChanged: boolean;
+      if (member.removed) {
+        edgeChanged = dropEdge.run(groupKey, known.key, read).changes > 0;
+      } else {
+        edgeChanged = addEdge.run(groupKey, known.key, nested ? 1 : 0, read).changes > 0;
+        if (!edgeChanged) touchEdge.run(read, groupKey, known.key);
+      }
+      if (!edgeChanged) continue;
+      changed = true;
+      if (nested) reachIsDirty();
+      else if (isReached) mark(known.key, cause, pingedAt);
+    }
+    return changed;
+  }
+
+  function applyPresent(kind: 'user' | 'group', object: ObjectRead, row: Row | undefined, read: number) {
+    const known = row?.properties ? (JSON.parse(row.properties) as Record<string, unknown>) : {};
+    const text = JSON.stringify(mergeProperties(known, object.properties));
+    if (!row) {
+      const key = Number(insert.run(object.id, kind, 'present', text, read).lastInsertRowid);
+      if (kind === 'group') reachIsDirty();
+      return { key, changed: true };
+    }
+    if (row.state === 'present' && row.properties === text) {
+      touch.run(read, row.key);
+      return { key: row.key, changed: false };
+    }
+    update.run(kind, 'present', text, read, row.key);
+    if (kind === 'group') {
+      reachIsDirty();
+      if (row.kind !== 'group') becomeNested.run(row.key);
+    }
+    return { key: row.key, changed: true };
+  }
+
+  function applyObject(kind: 'user' | 'group', object: ObjectRead, read: number, cause: Cause): boolean {
+    const row = find.get(object.id) as Row | undefined;
+    if (row && row.read > read) return false;
+    if (object.removed) {
+      if (!row) return false;
+      const to = object.removed === 'deleted' ? 'gone' : 'soft-deleted';
+      if (row.state === to) {
+        touch.run(read, row.key);
+        return false;
+      }
+      remove(kind, { ...row, read }, to, cause, object.id);
+      return true;
+    }
+    const { key, changed } = applyPresent(kind, object, row, read);
+    if (changed && kind === 'user') mark(key, cause, cause.pingedAt(object.id));
+    const membersChanged =
+      object.members !== undefined && applyMembers(key, object.members, read, cause, object.id);
+    return changed || membersChanged;
+  }
+
+  return {
+    beginRead: () => ++lastRead,
+    apply(kind, page, cause) {
+      const changed = new Set<string>();
+      state.transaction(() => {
+        for (const object of page.objects) {
+          if (applyObject(kind, object, page.read, cause)) changed.add(object.id);
+        }
+        meta.setCounter('read', lastRead);
+      });
+      return changed;
+    },
+    sweep(kind, beforeRead, afterKey, cause) {
+      return state.transaction(() => {
+        const last = state
+          .sql(
+            'SELECT max(key) FROM (SELECT key FROM directory_object WHERE key > ? ORDER BY key LIMIT ?)',
+          )
+          .pluck()
+          .get(afterKey, kind === 'user' ? sweepRange : sweepRange / 10) as number | null;
+        if (last === null) return undefined;
+        const unseen = state
+          .sql(
+            `SELECT key, kind, id, state, properties, read FROM directory_object
+             WHERE key > ? AND key <= ? AND kind = ? AND state = 'present' AND read < ?`,
+          )
+          .all(afterKey, last, kind, beforeRead) as (Row & { id: string })[];
+        for (const row of unseen) {
+          update.run(kind, 'gone', row.properties, row.read, row.key);
+          if (kind === 'user') mark(row.key, cause, null);
+          else reachIsDirty();
+        }
+        if (kind === 'group') sweepEdges(afterKey, last, beforeRead, cause);
+        return last;
+      });
+    },
+    hiddenGroups: () =>
+      state
+        .sql(
+          `SELECT o.id FROM directory_object o WHERE o.kind = 'group' AND o.state = 'present'
+           AND o.properties ->> 'visibility' = 'HiddenMembership'
+           AND NOT EXISTS (SELECT 1 FROM membership m WHERE m.group_key = o.key)`,
+        )
+        .pluck()
+        .all() as string[],
+    counts: () =>
+      state
+        .sql(
+          `SELECT (SELECT count(*) FROM directory_object WHERE kind = 'user' AND state = 'present') AS users,
+                  (SELECT count(*) FROM directory_object WHERE kind = 'group' AND state = 'present') AS groups,
+                  (SELECT count(*) FROM membership) AS memberships`,
+        )
+        .get() as { users: number; groups: number; memberships: number },
+    stateOf: (id) => (find.get(id) as Row | undefined)?.state,
+  };
+
+  /**
+   * Drops the memberships that a complete round did not show. Kept are those of soft-deleted members, which Graph
+   * keeps too, and those of a group that hides its members and showed none at all.
+   */
+  function sweepEdges(afterKey: number, last: number, beforeRead: number, cause: Cause): void {
+    const stale = `FROM membership m WHERE m.group_key > ?1 AND m.group_key <= ?2 AND m.read < ?3
+      AND (SELECT state FROM directory_object WHERE key = m.member_key) <> 'soft-deleted'
+      AND NOT EXISTS (SELECT 1 FROM directory_object g WHERE g.key = m.group_key
+        AND g.properties ->> 'visibility' = 'HiddenMembership'
+        AND NOT EXISTS (SELECT 1 FROM membership s WHERE s.group_key = m.group_key AND s.read >= ?3))`;
+    state
+      .sql(
+        `INSERT INTO unsettled(key, cause) SELECT m.member_key, ?4 ${stale} AND m.nested = 0
+         AND EXISTS (SELECT 1 FROM group_reach r WHERE r.group_key = m.group_key) ON CONFLICT(key) DO NOTHING`,
+      )
+      .run(afterKey, last, beforeRead, cause.text);
+    const nested = state.sql(`SELECT 1 ${stale} AND m.nested = 1 LIMIT 1`);
+    if (nested.get(afterKey, last, beforeRead)) reachIsDirty();
+    state
+      .sql(`DELETE FROM membership WHERE (group_key, member_key) IN (SELECT m.group_key, m.member_key ${stale})`)
+      .run(afterKey, last, beforeRead);
+  }
+}

@@ -1,0 +1,186 @@
+// Owns the inbox: notifications as they came in, and the pings (objects to look at again) that they fold into.
+import type { State } from './database.ts';
+import type { Meta } from './meta.ts';
+
+export type StreamName = 'users' | 'groups';
+
+export type Verdict =
+  | 'accepted'
+  | 'malformed'
+  | 'unknown-subscription'
+  | 'wrong-client-state'
+  | 'wrong-tenant'
+  | 'wrong-resource';
+
+/** One item of a batch as it is stored; rejected items that are alike share a row. */
+export interface InboxItem {
+  readonly verdict: Verdict;
+  readonly kind: 'change' | 'lifecycle' | 'unknown';
+  readonly subscriptionId: string | null;
+  /** `changeType` or `lifecycleEvent`. */
+  readonly event: string | null;
+  readonly resource: StreamName | null;
+  readonly objectId: string | null;
+  readonly count: number;
+}
+
+export interface Ping {
+  readonly objectId: string;
+  readonly version: number;
+  readonly firstAt: number;
+  readonly attempt: number;
+  readonly shown: number;
+}
+
+/** An accepted lifecycle item, or a change item without a usable object id. */
+export interface StreamSignal {
+  readonly subscriptionId: string | null;
+  readonly resource: StreamName | null;
+  readonly event: string | null;
+  readonly kind: string;
+}
+
+/** What a read after a ping showed of the object; `done` where nothing more can come. */
+export type Outcome = 'shown' | 'nothing-new' | 'done' | 'failed';
+
+/** Rejected rows that are kept for the operator to see. */
+const keepRejected = 10_000;
+/** Milliseconds after a read that showed nothing new until the next look; then the sweep is trusted. */
+const lookAgainAfter = [300, 2_000, 5_000, 15_000, 60_000, 300_000] as const;
+/** Milliseconds until the confirming look after a read that showed something. */
+const confirmAfter = 5_000;
+
+export interface Inbox {
+  /** Stores all items in one transaction; returns only after they are on disk. */
+  append(items: readonly InboxItem[], receivedAt: number): void;
+  /** Folds what was appended since the last call into pings; returns the signals that concern whole streams. */
+  fold(now: number): StreamSignal[];
+  duePings(resource: StreamName, now: number, limit: number): Ping[];
+  countDue(resource: StreamName, now: number): number;
+  nextDue(resource: StreamName): number | undefined;
+  firstAt(resource: StreamName, objectId: string): number | undefined;
+  pendingCount(): { depth: number; oldestAt: number | undefined };
+  /**
+   * Ends one look at an object. A ping that came meanwhile (another version) stays due; otherwise the object is
+   * looked at again after growing delays until two looks agree.
+   */
+  advance(resource: StreamName, ping: Ping, outcome: Outcome, now: number): void;
+  /** Puts a ping off to a time without counting an attempt, as when Graph asks for a pause. */
+  postpone(resource: StreamName, ping: Ping, until: number, error: string): void;
+  /** Forgets accepted notifications that were folded and are older than `keepMs`. */
+  prune(now: number, keepMs: number): void;
+}
+
+export function createInbox(state: State, meta: Meta): Inbox {
+  const insert = state.sql(
+    `INSERT INTO notification(received_at, verdict, kind, subscription_id, event, resource, object_id, count)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  const newest = state.sql('SELECT max(id) FROM notification').pluck();
+  const signals = state.sql(
+    `SELECT DISTINCT subscription_id AS subscriptionId, resource, event, kind FROM notification
+     WHERE id > ? AND id <= ? AND verdict = 'accepted' AND (kind <> 'change' OR object_id IS NULL)`,
+  );
+  const fold = state.sql(
+    `INSERT INTO ping(resource, object_id, first_at, due_at)
+     SELECT resource, object_id, min(received_at), ?3 FROM notification
+     WHERE id > ?1 AND id <= ?2 AND verdict = 'accepted' AND kind = 'change' AND object_id IS NOT NULL
+     GROUP BY resource, object_id
+     ON CONFLICT(resource, object_id) DO UPDATE SET
+       version = version + 1, attempt = 0, due_at = min(due_at, excluded.due_at),
+       first_at = CASE WHEN shown = 1 OR attempt > 0 THEN excluded.first_at ELSE first_at END, shown = 0`,
+  );
+  const due = state.sql(
+    `SELECT object_id AS objectId, version, first_at AS firstAt, attempt, shown FROM ping
+     WHERE resource = ? AND due_at <= ? ORDER BY due_at LIMIT ?`,
+  );
+  const countDue = state.sql('SELECT count(*) FROM ping WHERE resource = ? AND due_at <= ?').pluck();
+  const nextDue = state.sql('SELECT min(due_at) FROM ping WHERE resource = ?').pluck();
+  const firstAt = state.sql('SELECT first_at FROM ping WHERE resource = ? AND object_id = ?').pluck();
+  const pending = state.sql(
+    'SELECT count(*) AS depth, min(first_at) AS oldestAt FROM ping WHERE attempt = 0 AND shown = 0',
+  );
+  const close = state.sql('DELETE FROM ping WHERE resource = ? AND object_id = ? AND version = ?');
+  const reschedule = state.sql(
+    `UPDATE ping SET attempt = ?, shown = ?, due_at = ?, error = ?
+     WHERE resource = ? AND object_id = ? AND version = ?`,
+  );
+  const dropRejected = state.sql(
+    `DELETE FROM notification WHERE verdict <> 'accepted' AND id <= (
+       SELECT id FROM notification WHERE verdict <> 'accepted' ORDER BY id DESC LIMIT 1 OFFSET ?)`,
+  );
+  let rejectedSincePrune = 0;
+  return {
+    append(items, receivedAt) {
+      state.transaction(() => {
+        for (const i of items) {
+          insert.run(
+            receivedAt,
+            i.verdict,
+            i.kind,
+            i.subscriptionId,
+            i.event,
+            i.resource,
+            i.objectId,
+            i.count,
+          );
+          if (i.verdict !== 'accepted') rejectedSincePrune += 1;
+        }
+        // A flood of forged items must not fill the disk.
+        if (rejectedSincePrune > keepRejected / 10) {
+          dropRejected.run(keepRejected);
+          rejectedSincePrune = 0;
+        }
+      });
+    },
+    fold(now) {
+      const cursor = meta.counter('inbox-cursor');
+      const last = (newest.get() as number | null) ?? 0;
+      if (last <= cursor) return [];
+      return state.transaction(() => {
+        const found = signals.all(cursor, last) as StreamSignal[];
+        fold.run(cursor, last, now);
+        meta.setCounter('inbox-cursor', last);
+        meta.setCounter('last-notification-at', now);
+        return found;
+      });
+    },
+    duePings: (resource, now, limit) => due.all(resource, now, limit) as Ping[],
+    countDue: (resource, now) => countDue.get(resource, now) as number,
+    nextDue: (resource) => (nextDue.get(resource) as number | null) ?? undefined,
+    firstAt: (resource, objectId) => firstAt.get(resource, objectId) as number | undefined,
+    pendingCount() {
+      const row = pending.get() as { depth: number; oldestAt: number | null };
+      return { depth: row.depth, oldestAt: row.oldestAt ?? undefined };
+    },
+    advance(resource, ping, outcome, now) {
+      if (outcome === 'shown') {
+        reschedule.run(0, 1, now + confirmAfter, null, resource, ping.objectId, ping.version);
+        return;
+      }
+      const wait = lookAgainAfter[ping.attempt];
+      if (outcome === 'done' || (outcome === 'nothing-new' && (ping.shown === 1 || wait === undefined))) {
+        close.run(resource, ping.objectId, ping.version);
+        return;
+      }
+      const error = outcome === 'failed' ? 'the read failed' : null;
+      reschedule.run(
+        ping.attempt + 1,
+        ping.shown,
+        now + (wait ?? 300_000),
+        error,
+        resource,
+        ping.objectId,
+        ping.version,
+      );
+    },
+    postpone(resource, ping, until, error) {
+      reschedule.run(ping.attempt, ping.shown, until, error, resource, ping.objectId, ping.version);
+    },
+    prune(now, keepMs) {
+      state
+        .sql(`DELETE FROM notification WHERE id <= ? AND received_at < ? AND verdict = 'accepted'`)
+        .run(meta.counter('inbox-cursor'), now - keepMs);
+    },
+  };
+}

@@ -1,0 +1,246 @@
+// Owns the ledger: the accounts and groups that Gespage should hold, each with the revision of its last change.
+import { type Account, type FieldName, fieldNames } from '../accounts/model.ts';
+import type { State } from './database.ts';
+import type { Meta } from './meta.ts';
+
+/** An account of the ledger; `present` is false once its row is to be gone from the targets. */
+export interface LedgerRow extends Account {
+  readonly key: number;
+  readonly present: boolean;
+  readonly disabledSince: number | null;
+  readonly revision: number;
+  readonly pingedAt: number | null;
+}
+
+export type AuditAction = 'create' | 'update' | 'restore' | 'disable' | 'delete' | 'expire';
+
+export interface AuditEntry {
+  readonly at: number;
+  readonly key: number;
+  readonly action: AuditAction;
+  readonly cause: string;
+  readonly reason: string | null;
+  readonly changes: Readonly<Record<string, readonly [unknown, unknown]>> | null;
+}
+
+/** Everything whose revision lies in `(from, to]`. */
+export interface LedgerChanges {
+  readonly to: number;
+  readonly accounts: readonly LedgerRow[];
+  readonly groups: readonly { readonly externalId: string; readonly name: string; readonly present: boolean }[];
+}
+
+export interface Ledger {
+  revision(): number;
+  /** Writes one account under the next revision. Logins must have been parked first where they change hands. */
+  write(
+    key: number,
+    account: Account,
+    loginKey: string,
+    standing: { present: boolean; disabledSince: number | null; pingedAt: number | null },
+  ): void;
+  /** Takes the named people's logins out of the way, so that logins can change hands within one transaction. */
+  parkLogins(keys: readonly number[]): void;
+  /** Who among the ledger's present accounts holds these login keys. */
+  holders(loginKeys: readonly string[]): Map<string, number>;
+  get(key: number): LedgerRow | undefined;
+  audit(entry: AuditEntry): void;
+  countEnabled(): number;
+  countPresent(): number;
+  /** People whose enabled account was disabled or deleted since then. */
+  countRemovedSince(at: number): number;
+  changesSince(revision: number, limit: number): LedgerChanges;
+  /** Brings the published groups of the ledger to the mirror's; returns whether anything changed. */
+  settleGroups(): boolean;
+  /** Gives the people whom a target refused a new revision, so that the targets are offered them once more. */
+  offerRefusedAgain(): void;
+  /** Marks for settling whoever has been disabled since before `limit`; returns when the next one is due. */
+  markExpired(limit: number, cause: string): number | undefined;
+}
+
+const columnOf: Record<FieldName, string> = {
+  displayName: 'display_name',
+  firstName: 'first_name',
+  lastName: 'last_name',
+  email: 'email',
+  department: 'department',
+  activity: 'activity',
+  printCode: 'print_code',
+  cardNumber: 'card_number',
+  homeDirectory: 'home_directory',
+};
+
+const fieldColumns = fieldNames.map((name) => columnOf[name]);
+
+/** The ledger's columns as `LedgerRow` parts; used by every query that reads accounts. */
+export const accountColumns = [
+  'a.key AS a_key, a.external_id, a.login, a.enabled, a.groups, a.present, a.disabled_at, a.revision, a.pinged_at AS a_pinged_at',
+  ...fieldColumns.map((column) => `a.${column}`),
+].join(', ');
+
+export type AccountColumns = Record<string, string | number | null>;
+
+/** Reads what `accountColumns` selected; undefined where the join found no account. */
+export function readAccount(row: AccountColumns): LedgerRow | undefined {
+  if (row['a_key'] === null || row['a_key'] === undefined) return undefined;
+  const fields = {} as Record<FieldName, string | null>;
+  for (const name of fieldNames) fields[name] = row[columnOf[name]] as string | null;
+  return {
+    key: row['a_key'] as number,
+    externalId: row['external_id'] as string,
+    login: row['login'] as string,
+    fields,
+    enabled: row['enabled'] === 1,
+    groups: row['groups'] === '[]' ? [] : (JSON.parse(row['groups'] as string) as string[]),
+    present: row['present'] === 1,
+    disabledSince: row['disabled_at'] as number | null,
+    revision: row['revision'] as number,
+    pingedAt: row['a_pinged_at'] as number | null,
+  };
+}
+
+export function createLedger(state: State, meta: Meta): Ledger {
+  const names = ['key', 'external_id', 'login', 'login_key', ...fieldColumns, 'enabled', 'groups', 'present'];
+  const all = [...names, 'disabled_at', 'revision', 'pinged_at'];
+  const upsert = state.sql(
+    `INSERT INTO account(${all.join(', ')}) VALUES (${all.map(() => '?').join(', ')})
+     ON CONFLICT(key) DO UPDATE SET ${all
+       .slice(1)
+       .map((name) => `${name} = excluded.${name}`)
+       .join(', ')}`,
+  );
+  const audit = state.sql(
+    'INSERT INTO audit(at, key, action, cause, reason, changes) VALUES (?, ?, ?, ?, ?, ?)',
+  );
+  const bounds = state
+    .sql(
+      `SELECT max(revision) FROM (
+         SELECT revision FROM account WHERE revision > ?1
+         UNION ALL SELECT revision FROM published_group WHERE revision > ?1 ORDER BY revision LIMIT ?2)`,
+    )
+    .pluck();
+  let revision = meta.counter('revision');
+  const nextRevision = (): number => {
+    revision += 1;
+    meta.setCounter('revision', revision);
+    return revision;
+  };
+
+  return {
+    revision: () => meta.counter('revision'),
+    write(key, account, loginKey, standing) {
+      upsert.run(
+        key,
+        account.externalId,
+        account.login,
+        loginKey,
+        ...fieldNames.map((name) => account.fields[name]),
+        account.enabled ? 1 : 0,
+        account.groups.length === 0 ? '[]' : JSON.stringify(account.groups),
+        standing.present ? 1 : 0,
+        standing.disabledSince,
+        nextRevision(),
+        standing.pingedAt,
+      );
+    },
+    parkLogins(keys) {
+      if (keys.length === 0) return;
+      state
+        .sql(
+          `UPDATE account SET login_key = '~' || key WHERE key IN (SELECT value FROM json_each(?))`,
+        )
+        .run(JSON.stringify(keys));
+    },
+    holders(loginKeys) {
+      const rows = state
+        .sql(
+          `SELECT login_key AS loginKey, key FROM account
+           WHERE present = 1 AND login_key IN (SELECT value FROM json_each(?))`,
+        )
+        .all(JSON.stringify(loginKeys)) as { loginKey: string; key: number }[];
+      return new Map(rows.map((row) => [row.loginKey, row.key]));
+    },
+    get(key) {
+      const row = state.sql(`SELECT ${accountColumns} FROM account a WHERE a.key = ?`).get(key);
+      return row === undefined ? undefined : readAccount(row as AccountColumns);
+    },
+    audit(entry) {
+      const changes = entry.changes === null ? null : JSON.stringify(entry.changes);
+      audit.run(entry.at, entry.key, entry.action, entry.cause, entry.reason, changes);
+    },
+    countEnabled: () =>
+      state.sql('SELECT count(*) FROM account WHERE present = 1 AND enabled = 1').pluck().get() as number,
+    countPresent: () => state.sql('SELECT count(*) FROM account WHERE present = 1').pluck().get() as number,
+    countRemovedSince: (at) =>
+      state
+        .sql(`SELECT count(DISTINCT key) FROM audit WHERE action IN ('disable', 'delete') AND at > ?`)
+        .pluck()
+        .get(at) as number,
+    changesSince(from, limit) {
+      const to = (bounds.get(from, limit) as number | null) ?? from;
+      const accounts = state
+        .sql(`SELECT ${accountColumns} FROM account a WHERE a.revision > ? AND a.revision <= ? ORDER BY a.revision`)
+        .all(from, to) as AccountColumns[];
+      const groups = state
+        .sql('SELECT external_id AS externalId, name, present FROM published_group WHERE revision > ? AND revision <= ?')
+        .all(from, to) as { externalId: string; name: string; present: number }[];
+      return {
+        to,
+        accounts: accounts.map(readAccount).filter((row) => row !== undefined),
+        groups: groups.map((group) => ({ ...group, present: group.present === 1 })),
+      };
+    },
+    settleGroups() {
+      const wanted = `SELECT g.key, o.id, coalesce(o.properties ->> 'displayName', o.id) AS name
+        FROM relevant_group g JOIN directory_object o ON o.key = g.key WHERE g.publish = 1`;
+      const changed = state
+        .sql(
+          `SELECT w.key, w.id, w.name FROM (${wanted}) w LEFT JOIN published_group p ON p.key = w.key
+           WHERE p.key IS NULL OR p.present = 0 OR p.name <> w.name`,
+        )
+        .all() as { key: number; id: string; name: string }[];
+      const removed = state
+        .sql(
+          `SELECT key FROM published_group WHERE present = 1
+           AND key NOT IN (SELECT key FROM relevant_group WHERE publish = 1)`,
+        )
+        .pluck()
+        .all() as number[];
+      for (const group of changed) {
+        state
+          .sql(
+            `INSERT INTO published_group(key, external_id, name, present, revision) VALUES (?, ?, ?, 1, ?)
+             ON CONFLICT(key) DO UPDATE SET name = excluded.name, present = 1, revision = excluded.revision`,
+          )
+          .run(group.key, group.id, group.name, nextRevision());
+      }
+      for (const key of removed) {
+        state.sql('UPDATE published_group SET present = 0, revision = ? WHERE key = ?').run(nextRevision(), key);
+      }
+      return changed.length + removed.length > 0;
+    },
+    offerRefusedAgain() {
+      state.transaction(() => {
+        const keys = state.sql('SELECT DISTINCT key FROM refusal').pluck().all() as number[];
+        const touch = state.sql('UPDATE account SET revision = ? WHERE key = ?');
+        for (const key of keys) touch.run(nextRevision(), key);
+      });
+    },
+    markExpired(limit, cause) {
+      state
+        .sql(
+          `INSERT INTO unsettled(key, cause)
+           SELECT key, ? FROM account WHERE present = 1 AND disabled_at IS NOT NULL AND disabled_at <= ?
+           ON CONFLICT(key) DO NOTHING`,
+        )
+        .run(cause, limit);
+      const next = state
+        .sql(
+          'SELECT min(disabled_at) FROM account WHERE present = 1 AND disabled_at IS NOT NULL AND disabled_at > ?',
+        )
+        .pluck()
+        .get(limit) as number | null;
+      return next ?? undefined;
+    },
+  };
+}

@@ -1,0 +1,39 @@
+// Owns the single values of the state database: identities, counters, and times that must survive a restart.
+import { randomUUID } from 'node:crypto';
+import type { State } from './database.ts';
+
+export type CounterName =
+  | 'revision' // last revision given in the ledger
+  | 'read' // last number given to a read of Graph
+  | 'inbox-cursor' // last notification folded into pings
+  | 'pause-until' // Graph asked to be left alone until then (ms)
+  | 'reach-dirty' // 1: groups changed so that nesting must be worked out anew
+  | 'last-notification-at';
+
+export interface Meta {
+  counter(name: CounterName): number;
+  setCounter(name: CounterName, value: number): void;
+  text(name: string): string | undefined;
+  setText(name: string, value: string): void;
+  /** Names this ledger: revisions of another ledger cannot be compared with ours. */
+  readonly ledgerId: string;
+}
+
+export function createMeta(state: State): Meta {
+  const read = state.sql('SELECT value FROM meta WHERE key = ?').pluck();
+  const write = state.sql(
+    'INSERT INTO meta(key, value) VALUES (?, ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value',
+  );
+  const text = (name: string): string | undefined => read.get(name) as string | undefined;
+  const setText = (name: string, value: string): void => void write.run(name, value);
+  state.transaction(() => {
+    if (text('ledger-id') === undefined) setText('ledger-id', randomUUID());
+  });
+  return {
+    counter: (name) => Number(text(name) ?? 0),
+    setCounter: (name, value) => setText(name, String(value)),
+    text,
+    setText,
+    ledgerId: text('ledger-id') ?? '',
+  };
+}

@@ -1,0 +1,33 @@
+// Owns the state database's parts taken together: what one database file offers to those who work on it.
+import type { State } from './database.ts';
+import { createDirectory } from './directory.ts';
+import { createInbox } from './inbox.ts';
+import { createLedger } from './ledger.ts';
+import { createMeta } from './meta.ts';
+import { createPeople } from './people.ts';
+import { createReach } from './reach.ts';
+import { createRemovals } from './removals.ts';
+import { createRuns } from './runs.ts';
+import { createStreams } from './streams.ts';
+import { createSubscriptions } from './subscriptions.ts';
+import { createTargetStates } from './targets.ts';
+
+export type StateRooms = ReturnType<typeof createStateRooms>;
+
+export function createStateRooms(state: State) {
+  const meta = createMeta(state);
+  return {
+    state,
+    meta,
+    inbox: createInbox(state, meta),
+    directory: createDirectory(state, meta),
+    reach: createReach(state, meta),
+    people: createPeople(state),
+    ledger: createLedger(state, meta),
+    removals: createRemovals(state),
+    streams: createStreams(state),
+    subscriptions: createSubscriptions(state),
+    runs: createRuns(state),
+    targets: createTargetStates(state),
+  };
+}

@@ -1,0 +1,56 @@
+// Owns where each delta stream stands: links, rounds, sweeps and due times. Links hold tokens: never log them.
+import { eq } from 'drizzle-orm';
+import type { State } from './database.ts';
+import type { StreamName } from './inbox.ts';
+import { stream } from './schema.ts';
+
+export type StreamRow = typeof stream.$inferSelect;
+
+export interface Streams {
+  get(name: StreamName): StreamRow;
+  set(name: StreamName, values: Partial<Omit<StreamRow, 'name'>>): void;
+  /** Asks for a round no later than `at`. */
+  due(name: StreamName, at: number): void;
+  /** Makes the row if missing; another `$select` than the stored one discards the links and asks for a new baseline. */
+  prepare(name: StreamName, selected: string, now: number): { reset: boolean };
+}
+
+export function createStreams(state: State): Streams {
+  const get = (name: StreamName): StreamRow => {
+    const row = state.db.select().from(stream).where(eq(stream.name, name)).get();
+    if (!row) throw new Error(`stream ${name} was not prepared`);
+    return row;
+  };
+  const set: Streams['set'] = (name, values) => {
+    state.db.update(stream).set(values).where(eq(stream.name, name)).run();
+  };
+  return {
+    get,
+    set,
+    due(name, at) {
+      state.sql('UPDATE stream SET due_at = min(due_at, ?) WHERE name = ?').run(at, name);
+    },
+    prepare(name, selected, now) {
+      const known = state.db.select().from(stream).where(eq(stream.name, name)).get();
+      if (!known) {
+        state.db.insert(stream).values({ name, selected, dueAt: now, fullWanted: 1 }).run();
+        return { reset: false };
+      }
+      if (known.selected === selected) return { reset: false };
+      set(name, {
+        selected,
+        deltaLink: null,
+        round: null,
+        nextLink: null,
+        roundRead: null,
+        sweepRead: null,
+        fullRead: null,
+        fullCompletedAt: null,
+        fullWanted: 1,
+        dueAt: now,
+        attempt: 0,
+      });
+      return { reset: true };
+    },
+  };
+}

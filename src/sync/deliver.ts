@@ -1,0 +1,114 @@
+// Owns delivery: each target catches up with the ledger by itself, from the revision that it holds.
+import type { Target } from '../gespage/target.ts';
+import type { Log } from '../ops/log.ts';
+import type { Metrics } from '../ops/metrics.ts';
+import type { LedgerRow } from '../state/ledger.ts';
+import type { StateRooms } from '../state/rooms.ts';
+import { backoff } from './rounds.ts';
+
+export interface DeliveryOptions {
+  readonly rooms: StateRooms;
+  readonly target: Target;
+  readonly now: () => number;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+export interface Delivery {
+  readonly target: Target;
+  /** Writes the next batch; returns whether there may be more. */
+  step(): Promise<'again' | 'idle'>;
+  /** Whether the target holds everything that the ledger has. */
+  isCurrent(): boolean;
+  failed(error: unknown, attempt: number): number;
+}
+
+const batchSize = 1_000;
+
+export function createDelivery(options: DeliveryOptions): Delivery {
+  const { rooms, target, now, log, metrics } = options;
+  const { ledger, meta, targets, state } = rooms;
+  let held: number | undefined;
+
+  async function step(): Promise<'again' | 'idle'> {
+    held ??= await takeUp();
+    const changes = ledger.changesSince(held, batchSize);
+    if (changes.to === held) {
+      targets.applied(target.name, held, now());
+      return 'idle';
+    }
+    const present = changes.accounts.filter((row) => row.present);
+    const absent = changes.accounts.filter((row) => !row.present);
+    const applied = await target.apply({
+      to: { ledgerId: meta.ledgerId, revision: changes.to },
+      at: new Date(now()),
+      groups: changes.groups.filter((group) => group.present),
+      removedGroups: changes.groups.filter((group) => !group.present).map((group) => group.externalId),
+      accounts: present,
+      removedAccounts: absent.map((row) => row.externalId),
+    });
+    held = changes.to;
+    note(changes.accounts, applied.refused, held);
+    metrics.countTargetWrites(target.name, 'upsert', applied.upserted);
+    metrics.countTargetWrites(target.name, 'remove', applied.removed);
+    return 'again';
+  }
+
+  /** Where the target stands; from the beginning when it counts in another ledger, or in a future of ours. */
+  async function takeUp(): Promise<number> {
+    await target.open();
+    const position = await target.position();
+    if (position?.ledgerId === meta.ledgerId && position.revision <= ledger.revision()) return position.revision;
+    if (position) {
+      log.warn('The target follows another state database: everything is written to it again', {
+        target: target.name,
+      });
+    }
+    return 0;
+  }
+
+  function note(
+    rows: readonly LedgerRow[],
+    refused: readonly { externalId: string; reason: string }[],
+    revision: number,
+  ): void {
+    const at = now();
+    const reasons = new Map(refused.map((one) => [one.externalId, one.reason]));
+    state.transaction(() => {
+      targets.applied(target.name, revision, at);
+      if (targets.hasRefusals(target.name)) targets.accepted(target.name, rows.map((row) => row.key));
+      for (const row of rows) {
+        const reason = reasons.get(row.externalId);
+        if (reason === undefined) continue;
+        targets.refused(target.name, row.key, reason, at);
+        log.warn('The target cannot take this person; the others are written', {
+          target: target.name,
+          person: row.externalId,
+          login: row.login,
+          reason,
+        });
+      }
+    });
+    for (const row of rows) {
+      if (row.pingedAt !== null) metrics.observePropagation(target.name, (at - row.pingedAt) / 1000);
+    }
+  }
+
+  return {
+    target,
+    step,
+    isCurrent: () => held !== undefined && held === ledger.revision(),
+    failed(error, attempt) {
+      held = undefined;
+      targets.failed(target.name, error instanceof Error ? error.message : String(error), now());
+      const wait = backoff(attempt);
+      log.warn('A target cannot be written; it catches up by itself when it is back', {
+        target: target.name,
+        attempt,
+        retryInMs: wait,
+        error,
+      });
+      return wait;
+    },
+  };
+}

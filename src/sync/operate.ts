@@ -1,0 +1,180 @@
+// Owns what operators ask for: full resyncs, dry runs, one person again, the renewal job; resumable at any point.
+import type { Log } from '../ops/log.ts';
+import type { Outcome } from '../state/inbox.ts';
+import type { StateRooms } from '../state/rooms.ts';
+import type { RunRow } from '../state/runs.ts';
+import type { Delivery } from './deliver.ts';
+import type { RenewalCounts } from './renew.ts';
+import type { Rounds } from './rounds.ts';
+
+/** What a dry run would do; `people` names the first ones. */
+export interface DryRunPlan {
+  readonly counts: Readonly<Record<string, number>>;
+  readonly people: readonly { id: string; login: string; action: string; changes: unknown }[];
+}
+
+export interface OperateOptions {
+  readonly rooms: StateRooms;
+  readonly rounds: Rounds;
+  readonly deliveries: readonly Delivery[];
+  readonly renew: (signal: AbortSignal) => Promise<RenewalCounts | 'polling'>;
+  readonly refresh: (id: string, cause: string, signal: AbortSignal) => Promise<Outcome | undefined>;
+  readonly dryRun: (run: RunRow, signal: AbortSignal) => Promise<DryRunPlan>;
+  readonly onChange: () => void;
+  readonly now: () => number;
+  readonly log: Log;
+}
+
+export interface Operations {
+  /** Takes the run under way one step further; returns how long it may rest in ms, undefined when there is none. */
+  step(signal: AbortSignal): Promise<number | undefined>;
+  /** The audit's word for the full rounds of the moment. */
+  fullCause(): string;
+}
+
+const pollMs = 100;
+const markRange = 20_000;
+/** A resync is given up when a stream has failed this often in a row; the streams themselves go on trying. */
+const mostFailures = 6;
+/** A target that is down does not keep a resync from ending. */
+const deliveryPatienceMs = 30_000;
+
+export function createOperations(options: OperateOptions): Operations {
+  const { rooms, rounds, now, log } = options;
+  const { runs, streams, directory, people, removals, ledger } = rooms;
+
+  async function step(signal: AbortSignal): Promise<number | undefined> {
+    const run = runs.next();
+    if (!run) return undefined;
+    try {
+      return await advance(run, signal);
+    } catch (error) {
+      if (signal.aborted) return 0;
+      finish(run, 'failed', {}, error instanceof Error ? error.message : String(error));
+      return 0;
+    }
+  }
+
+  async function advance(run: RunRow, signal: AbortSignal): Promise<number> {
+    if (run.status === 'queued') {
+      runs.set(run.id, { status: 'running', startedAt: now(), phase: 'reading', sinceRead: directory.beginRead() });
+      log.info('A run begins', { run: run.id, kind: run.kind, dryRun: run.dryRun === 1, by: run.requestedBy });
+      return 0;
+    }
+    if (run.kind === 'renew') {
+      const counts = await options.renew(signal);
+      finish(run, 'succeeded', counts === 'polling' ? { polling: 1 } : { ...counts });
+      return 0;
+    }
+    if (run.dryRun === 1) {
+      const plan = await options.dryRun(run, signal);
+      runs.set(run.id, { plan: JSON.stringify(plan) });
+      finish(run, plan.counts['held'] ? 'held' : 'succeeded', plan.counts);
+      return 0;
+    }
+    switch (run.phase) {
+      case 'reading':
+        return run.person === null ? read(run) : readPerson(run, run.person, signal);
+      case 'settling':
+        return settled(run);
+      default:
+        return delivered(run);
+    }
+  }
+
+  function read(run: RunRow): number {
+    const since = run.sinceRead ?? 0;
+    for (const name of ['users', 'groups'] as const) {
+      const row = streams.get(name);
+      if (row.fullWanted < since) {
+        rounds.wantFull(name, since);
+        options.onChange();
+      }
+      if (row.attempt >= mostFailures) throw new Error(row.error ?? `The stream of ${name} cannot be read.`);
+    }
+    if (!rounds.hasRead('users', since) || !rounds.hasRead('groups', since)) return pollMs;
+    for (let key: number | undefined = 0; key !== undefined; ) {
+      key = people.markRange(key, markRange, causeOf(run));
+    }
+    runs.set(run.id, { phase: 'settling' });
+    options.onChange();
+    return 0;
+  }
+
+  async function readPerson(run: RunRow, id: string, signal: AbortSignal): Promise<number> {
+    const outcome = await options.refresh(id, causeOf(run), signal);
+    const key = people.keyOf(id);
+    if (outcome === 'failed') throw new Error('Graph could not be asked about this person just now; try again.');
+    if (key === undefined) throw new Error(`Neither Graph nor the mirror knows a user ${id}.`);
+    people.mark([key], causeOf(run));
+    runs.set(run.id, { phase: 'settling' });
+    options.onChange();
+    return 0;
+  }
+
+  function settled(run: RunRow): number {
+    if (!people.isEmpty() || removals.countProposed() > 0 || !rounds.isReady()) {
+      options.onChange();
+      return pollMs;
+    }
+    ledger.offerRefusedAgain();
+    runs.set(run.id, { phase: 'delivering' });
+    options.onChange();
+    return 0;
+  }
+
+  function delivered(run: RunRow): number {
+    const waited = now() - (run.startedAt ?? 0);
+    const behind = options.deliveries.filter((delivery) => !delivery.isCurrent());
+    const down = rooms.targets.list().filter((row) => row.failingSince !== null);
+    const allDown = behind.every(({ target }) => down.some((row) => row.name === target.name));
+    if (behind.length > 0 && !(allDown && waited > deliveryPatienceMs)) return pollMs;
+    const hold = removals.list(1).find((one) => one.status === 'open' && one.createdAt >= (run.startedAt ?? 0));
+    finish(run, hold ? 'held' : 'succeeded', { ...countsOf(run), ...(hold && { held: hold.people }) });
+    return 0;
+  }
+
+  function countsOf(run: RunRow): Record<string, number> {
+    const counts = run.person === null ? directory.counts() : {};
+    return { ...counts, created: 0, updated: 0, disabled: 0, deleted: 0, ...changesOf(run) };
+  }
+
+  function changesOf(run: RunRow): Record<string, number> {
+    const changes = runs.changesOf(causeOf(run));
+    const sum = (...actions: string[]): number => actions.reduce((all, one) => all + (changes[one] ?? 0), 0);
+    return {
+      created: sum('create'),
+      updated: sum('update', 'restore'),
+      disabled: sum('disable'),
+      deleted: sum('delete', 'expire'),
+    };
+  }
+
+  function finish(
+    run: RunRow,
+    status: 'succeeded' | 'failed' | 'held',
+    counts: Record<string, number>,
+    error?: string,
+  ): void {
+    runs.set(run.id, {
+      status,
+      finishedAt: now(),
+      phase: null,
+      counts: JSON.stringify(counts),
+      error: error ?? null,
+    });
+    log[status === 'failed' ? 'error' : 'info']('A run has ended', { run: run.id, status, ...counts, error });
+  }
+
+  return {
+    step,
+    fullCause() {
+      const run = runs.next();
+      return run?.status === 'running' && run.kind === 'resync' && run.dryRun === 0 ? causeOf(run) : 'full round';
+    },
+  };
+}
+
+function causeOf(run: RunRow): string {
+  return `resync ${run.id}`;
+}

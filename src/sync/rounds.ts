@@ -1,0 +1,242 @@
+// Owns delta rounds: one stream, one reader; a page and its next link are saved in one transaction.
+import { GraphFailure } from '../graph/errors.ts';
+import type { DeltaObject, DeltaPage } from '../graph/delta.ts';
+import { isUnreadable } from '../graph/unreadable.ts';
+import type { Log } from '../ops/log.ts';
+import type { Metrics } from '../ops/metrics.ts';
+import type { Cause } from '../state/directory.ts';
+import type { Ping, StreamName } from '../state/inbox.ts';
+import type { StateRooms } from '../state/rooms.ts';
+import type { StreamRow } from '../state/streams.ts';
+import { createMutex } from './mutex.ts';
+
+/** Reads one round of a stream from `link`, or from its beginning. */
+export type ReadRound = (
+  stream: StreamName,
+  options: { link?: string; full: boolean; beginRead: () => number; signal: AbortSignal },
+) => AsyncIterable<DeltaPage>;
+
+export interface RoundsOptions {
+  readonly rooms: StateRooms;
+  readonly read: ReadRound;
+  /** What full rounds are done for at the moment: the text of the audit. */
+  readonly fullCause: () => string;
+  /** Time from the end of one round to the next when nobody asks, in ms. */
+  readonly periodMs: () => number;
+  /** Called after each page that changed the mirror. */
+  readonly onChange: () => void;
+  readonly now: () => number;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+export interface Rounds {
+  /** Does what is due on a stream; returns how long it may rest, in ms. */
+  step(stream: StreamName, signal: AbortSignal): Promise<number>;
+  /** Asks for a full round that begins after this call. */
+  wantFull(stream: StreamName, read: number): void;
+  /** Whether a full round that began at `read` or later is complete and swept. */
+  hasRead(stream: StreamName, read: number): boolean;
+  /** Whether both streams have been read completely under the present selection: before that, nobody is decided. */
+  isReady(): boolean;
+  isBusy(stream: StreamName): boolean;
+  /** Runs `work` while no round of either stream is under way. */
+  whileQuiet<T>(work: () => Promise<T>): Promise<T>;
+  /** Records a failed step; returns how long to wait, in ms. */
+  failed(stream: StreamName, error: unknown): number;
+}
+
+const kindOf = { users: 'user', groups: 'group' } as const;
+const mostPings = 20_000;
+/** Up to this many users are read by name after a ping; more are answered by one round. */
+export const fewUsers = 100;
+/** A link that Graph refuses this often for no stated reason is given up. */
+const mostRefusals = 3;
+
+export function createRounds(options: RoundsOptions): Rounds {
+  const { rooms, now, log, metrics } = options;
+  const { directory, streams, inbox, state } = rooms;
+  const turns = { users: createMutex(), groups: createMutex() };
+
+  async function step(name: StreamName, signal: AbortSignal): Promise<number> {
+    return turns[name].run(async () => {
+      if (streams.get(name).sweepRead !== null) await sweep(name, signal);
+      const row = streams.get(name);
+      if (signal.aborted) return 0;
+      if (row.round === null && !isDue(row)) return Math.max(0, nextDue(row) - now());
+      await runRound(name, row.round === null ? begin(row) : row, signal);
+      if (streams.get(name).sweepRead !== null) await sweep(name, signal);
+      return Math.max(0, nextDue(streams.get(name)) - now());
+    });
+  }
+
+  const isFullDue = (row: StreamRow): boolean => row.deltaLink === null || row.fullWanted > (row.fullRead ?? 0);
+  const isDue = (row: StreamRow): boolean => isFullDue(row) || nextDue(row) <= now();
+
+  /** Group pings are answered by rounds; user pings are read by name unless they are many. */
+  function nextDue(row: StreamRow): number {
+    if (isFullDue(row)) return row.attempt === 0 ? now() : row.dueAt;
+    const ping = row.name === 'groups' ? inbox.nextDue('groups') : undefined;
+    return ping === undefined ? row.dueAt : Math.min(row.dueAt, ping);
+  }
+
+  function begin(row: StreamRow): StreamRow {
+    const full = isFullDue(row);
+    streams.set(row.name, {
+      round: full ? 'full' : 'incremental',
+      nextLink: full ? null : row.deltaLink,
+      roundRead: directory.beginRead(),
+      roundStartedAt: now(),
+      roundPages: 0,
+      roundObjects: 0,
+      dueAt: now() + options.periodMs(),
+    });
+    if (full) log.info('A full round of a delta stream begins', { stream: row.name });
+    return streams.get(row.name);
+  }
+
+  async function runRound(name: StreamName, row: StreamRow, signal: AbortSignal): Promise<void> {
+    const full = row.round === 'full';
+    const pings = new Map(inbox.duePings(name, now(), mostPings).map((ping) => [ping.objectId, ping]));
+    const shown = new Set<string>();
+    const cause: Cause = {
+      text: full ? options.fullCause() : 'delta round',
+      pingedAt: (id) => (full ? null : (inbox.firstAt(name, id) ?? null)),
+    };
+    const pages = options.read(name, {
+      ...(row.nextLink !== null && { link: row.nextLink }),
+      full,
+      beginRead: () => directory.beginRead(),
+      signal,
+    });
+    for await (const page of pages) {
+      const changed = applyPage(name, page, cause, full);
+      for (const object of page.objects) if (pings.has(object.id)) shown.add(object.id);
+      if (changed.size > 0) options.onChange();
+      if (page.deltaLink !== undefined) answerPings(name, pings, shown);
+      if (signal.aborted) return;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  function applyPage(name: StreamName, page: DeltaPage, cause: Cause, full: boolean): Set<string> {
+    if (page.invalid > 0) {
+      log.error('Graph sent entries that cannot be read; a full round is asked for', {
+        stream: name,
+        entries: page.invalid,
+      });
+    }
+    return state.transaction(() => {
+      const changed = directory.apply(kindOf[name], { read: page.read, objects: page.objects.map(readable) }, cause);
+      const row = streams.get(name);
+      const roundPages = row.roundPages + 1;
+      const roundObjects = row.roundObjects + page.objects.length;
+      if (page.deltaLink === undefined) {
+        streams.set(name, { nextLink: page.nextLink ?? null, roundPages, roundObjects, error: null, attempt: 0 });
+        return changed;
+      }
+      streams.set(name, {
+        deltaLink: page.deltaLink,
+        round: null,
+        nextLink: null,
+        roundPages,
+        roundObjects,
+        completedAt: now(),
+        attempt: 0,
+        error: null,
+        // What changed during a long full round is read at once.
+        ...(full && { sweepRead: row.roundRead, fullObjects: roundObjects, dueAt: now() }),
+      });
+      return changed;
+    });
+  }
+
+  function answerPings(name: StreamName, pings: ReadonlyMap<string, Ping>, shown: ReadonlySet<string>): void {
+    state.transaction(() => {
+      for (const ping of pings.values()) {
+        // Few users who did not appear are still read by name.
+        if (name === 'users' && pings.size <= fewUsers && !shown.has(ping.objectId)) continue;
+        inbox.advance(name, ping, shown.has(ping.objectId) ? 'shown' : 'nothing-new', now());
+      }
+    });
+  }
+
+  /** Only a round that reached its delta link gets here. */
+  async function sweep(name: StreamName, signal: AbortSignal): Promise<void> {
+    const row = streams.get(name);
+    if (row.sweepRead === null) return;
+    const cause: Cause = { text: options.fullCause(), pingedAt: () => null };
+    for (let key: number | undefined = 0; key !== undefined && !signal.aborted; ) {
+      key = directory.sweep(kindOf[name], row.sweepRead, key, cause);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    if (signal.aborted) return;
+    streams.set(name, { sweepRead: null, fullRead: row.sweepRead, fullCompletedAt: now() });
+    log.info('A full round is complete', { stream: name, objects: row.fullObjects, pages: row.roundPages });
+    if (name === 'groups') warnOfHidden();
+    options.onChange();
+  }
+
+  function warnOfHidden(): void {
+    const hidden = directory.hiddenGroups();
+    if (hidden.length === 0) return;
+    log.warn('Groups hide their members from this application, so they look empty', {
+      groups: hidden.slice(0, 20),
+      count: hidden.length,
+      advice: 'Grant the application permission Member.Read.Hidden if these groups matter to Gespage.',
+    });
+  }
+
+  function failed(name: StreamName, error: unknown): number {
+    const row = streams.get(name);
+    const attempt = row.attempt + 1;
+    const failure = error instanceof GraphFailure ? error : undefined;
+    const message = error instanceof Error ? error.message : String(error);
+    const refused = failure?.kind === 'permanent' && failure.status === 400 && attempt >= mostRefusals;
+    if (failure?.kind === 'gone' || refused) {
+      metrics.countDeltaReset(name);
+      log.warn('The delta token is no longer valid: the stream is read from its beginning', {
+        stream: name,
+        code: failure?.code,
+        status: failure?.status,
+      });
+      streams.set(name, { deltaLink: null, round: null, nextLink: null, attempt: refused ? 0 : attempt, error: message });
+      return attempt > 2 ? backoff(attempt) : 0;
+    }
+    const wait = failure?.kind === 'throttled' ? (failure.retryAfterMs ?? 1_000) : backoff(attempt);
+    streams.set(name, {
+      ...(failure?.kind !== 'throttled' && { attempt }),
+      error: message,
+      dueAt: row.round === null ? now() + wait : row.dueAt,
+    });
+    log.warn('A delta round was interrupted; it goes on from its last page', {
+      stream: name,
+      attempt,
+      retryInMs: wait,
+      error,
+    });
+    return wait;
+  }
+
+  return {
+    step,
+    wantFull(name, read) {
+      streams.set(name, { fullWanted: read, attempt: 0 });
+    },
+    hasRead: (name, read) => (streams.get(name).fullRead ?? 0) >= read,
+    isReady: () => streams.get('users').fullRead !== null && streams.get('groups').fullRead !== null,
+    isBusy: (name) => turns[name].busy,
+    whileQuiet: (work) => turns.users.run(() => turns.groups.run(work)),
+    failed,
+  };
+}
+
+/** 250 ms, doubling to one minute. */
+export function backoff(attempt: number): number {
+  return Math.min(60_000, 250 * 2 ** Math.min(attempt - 1, 10));
+}
+
+/** Where Graph gave no more than an id, nothing that is known may be overwritten. */
+function readable(object: DeltaObject): DeltaObject {
+  return isUnreadable(object) ? { ...object, properties: {} } : object;
+}

@@ -1,0 +1,276 @@
+// Owns settling: people whose data changed are decided, planned, guarded against mass removal, and put in the ledger.
+import type { CompiledMapping, Decision } from '../accounts/decide.ts';
+import { judgeRemovals, type RemovalLimit, removalLimit } from '../accounts/guard.ts';
+import { loginKey } from '../accounts/login.ts';
+import { assignLogins, type LoginAssignment } from '../accounts/logins.ts';
+import type { Account } from '../accounts/model.ts';
+import { type PersonPlan, planPerson, type RemovalPolicy } from '../accounts/plan.ts';
+import type { Log } from '../ops/log.ts';
+import type { Person } from '../state/people.ts';
+import type { StateRooms } from '../state/rooms.ts';
+
+export interface SettleOptions {
+  readonly rooms: StateRooms;
+  readonly mapping: CompiledMapping;
+  readonly policy: RemovalPolicy;
+  readonly graceDays: number;
+  readonly limit: RemovalLimit;
+  readonly now: () => number;
+  readonly log: Log;
+}
+
+export type SettleResult = 'more' | 'settled';
+
+export interface Settler {
+  /** One bite of work, short enough for the doors to breathe between bites. */
+  settleSome(): SettleResult;
+  /** Marks those whose days of grace are over; returns when the next one is due (ms since 1970). */
+  markExpired(): number | undefined;
+}
+
+const biteSize = 500;
+const hourMs = 3_600_000;
+const dayMs = 86_400_000;
+/** Exchanges of logins that reach outside a bite are followed this far. */
+const mostHolderLookups = 50;
+
+interface Case {
+  readonly person: Person;
+  readonly decision: Decision;
+}
+
+export function createSettler(options: SettleOptions): Settler {
+  const { rooms, mapping, policy, graceDays, now, log } = options;
+  const { state, people, ledger, removals, reach } = rooms;
+  const nested = mapping.mapping.groups.nested;
+
+  function settleSome(): SettleResult {
+    if (reach.isDirty()) {
+      reach.rebuild({ scope: mapping.isScopeGroup, publish: mapping.isPublishedGroup }, 'groups changed');
+      state.transaction(() => ledger.settleGroups());
+    }
+    const keys = people.nextKeys(biteSize);
+    if (keys.length > 0) {
+      state.transaction(() => settleBite(keys));
+      return 'more';
+    }
+    return guardProposed();
+  }
+
+  function load(keys: readonly number[]): Case[] {
+    return people.load(keys, nested).map((person) => ({
+      person,
+      decision: person.user
+        ? mapping.decide(person.user, mapping.everyoneInScope || person.inScopeGroup)
+        : { kind: 'unmappable', reason: 'not a user' },
+    }));
+  }
+
+  function settleBite(keys: readonly number[]): void {
+    const cases = load(keys).filter(({ person }) => person.user !== undefined);
+    const assignment = shareLogins(cases);
+    const plans = cases.map((one) => ({ ...one, plan: plan(one, assignment) }));
+    ledger.parkLogins(
+      plans.flatMap(({ person, plan }) => (changesLogin(person, plan) && person.account ? [person.account.key] : [])),
+    );
+    const freed: string[] = [];
+    for (const { person, plan, decision } of plans) {
+      if (changesLogin(person, plan) && person.account?.present) freed.push(loginKey(person.account.login));
+      carryOut(person, plan);
+      noteIssue(person, decision, assignment);
+    }
+    people.done([...keys, ...cases.map(({ person }) => person.key)]);
+    people.markWaiting(freed, 'login freed');
+  }
+
+  /** Shares out logins; who holds a wanted one and is unsettled too joins the bite, so that exchanges work. */
+  function shareLogins(cases: Case[]): Assignment {
+    const joined = new Set(cases.map(({ person }) => person.key));
+    for (let lookups = 0; ; lookups += 1) {
+      const assignment = assign(cases);
+      const holders = assignment.conflicts
+        .map(({ heldBy }) => assignment.keyOf(heldBy))
+        .filter((key) => key !== undefined && !joined.has(key)) as number[];
+      const more = lookups < mostHolderLookups ? people.unresolved([...new Set(holders)]) : [];
+      if (more.length === 0) return assignment;
+      for (const one of load(more)) {
+        joined.add(one.person.key);
+        if (one.person.user) cases.push(one);
+      }
+    }
+  }
+
+  function assign(cases: readonly Case[]): Assignment {
+    const wishes = cases.flatMap(({ person, decision }) => {
+      const wanted = wantedLogin(person, decision);
+      const current = person.account?.present ? person.account.login : null;
+      return wanted === null || wanted === current || !person.user
+        ? []
+        : [{ externalId: person.user.id, wanted, current, key: person.key }];
+    });
+    if (wishes.length === 0) return { granted: new Map(), conflicts: [], keyOf: () => undefined };
+    const holders = ledger.holders(wishes.map((wish) => loginKey(wish.wanted)));
+    const idOf = new Map<string, number>();
+    for (const wish of wishes) idOf.set(wish.externalId, wish.key);
+    const result = assignLogins(wishes, (key) => {
+      const holder = holders.get(key);
+      if (holder === undefined) return undefined;
+      const id = ledger.get(holder)?.externalId;
+      if (id !== undefined) idOf.set(id, holder);
+      return id;
+    });
+    return { ...result, keyOf: (id) => idOf.get(id) };
+  }
+
+  function plan({ person, decision }: Case, assignment: LoginAssignment): PersonPlan {
+    const { user, account: current, groups } = person;
+    if (!user) return { kind: 'none' };
+    const wanted = wantedLogin(person, decision);
+    const login =
+      wanted !== null && current?.present && wanted === current.login
+        ? wanted
+        : (assignment.granted.get(user.id) ?? null);
+    const input = { externalId: user.id, decision, login, groups, current };
+    const settings = { policy, graceDays, now: now(), ownedFields: mapping.ownedFields };
+    const first = planPerson(input, settings);
+    if (first.kind !== 'remove') {
+      if (person.removal !== undefined) removals.drop(person.key);
+      return first;
+    }
+    if (person.removal === 'approved') return first;
+    if (person.removal === undefined || person.removal === 'proposed') {
+      removals.propose(person.key, first.how, first.reason, person.cause, now());
+    }
+    // Until the guard lets it pass, the account stays and goes on following the tenant.
+    return planPerson(input, { ...settings, policy: 'keep' });
+  }
+
+  function carryOut(person: Person, plan: PersonPlan): void {
+    const { key, account: before, cause, pingedAt } = person;
+    const at = now();
+    switch (plan.kind) {
+      case 'none':
+        return;
+      case 'write': {
+        ledger.write(key, plan.account, loginKey(plan.account.login), {
+          present: true,
+          disabledSince: plan.disabledSince,
+          pingedAt,
+        });
+        const action = plan.cause === 'membership' ? 'update' : plan.cause;
+        const changes = before ? difference(before, plan.account, plan.changes) : null;
+        ledger.audit({ at, key, action, cause, reason: null, changes });
+        return;
+      }
+      case 'remove': {
+        const present = plan.how === 'disable';
+        const account = { ...plan.account, enabled: false };
+        ledger.write(key, account, loginKey(account.login), { present, disabledSince: at, pingedAt });
+        ledger.audit({ at, key, action: plan.how, cause, reason: plan.reason, changes: { enabled: [true, false] } });
+        removals.drop(key);
+        return;
+      }
+      case 'expire': {
+        if (!before) return;
+        ledger.write(key, before, loginKey(before.login), {
+          present: false,
+          disabledSince: before.disabledSince,
+          pingedAt,
+        });
+        const reason = `disabled for ${graceDays} days`;
+        ledger.audit({ at, key, action: 'expire', cause, reason, changes: null });
+        return;
+      }
+    }
+  }
+
+  function noteIssue(person: Person, decision: Decision, assignment: Assignment): void {
+    const conflict = assignment.conflicts.find(({ externalId }) => externalId === person.user?.id);
+    const since = now();
+    if (conflict) {
+      const detail = `The login ${conflict.wanted} belongs to ${conflict.heldBy}.`;
+      const wantedKey = loginKey(conflict.wanted);
+      people.setIssue(person.key, { kind: 'login-collision', detail, loginKey: wantedKey, since });
+      log.warn('Two people have one login: who had it keeps it, the other waits', {
+        person: person.user?.id,
+        login: conflict.wanted,
+        heldBy: conflict.heldBy,
+        advice: 'Give one of them another login in Entra ID; it is then settled by itself.',
+      });
+    } else if (decision.kind === 'unmappable') {
+      people.setIssue(person.key, { kind: 'no-login', detail: decision.reason, loginKey: null, since });
+    } else if (person.hasIssue) people.clearIssue(person.key);
+  }
+
+  function guardProposed(): SettleResult {
+    const proposed = removals.countProposed();
+    removals.closeEmptied(now());
+    if (proposed === 0) return 'settled';
+    return state.transaction(() => {
+      const removedInWindow = ledger.countRemovedSince(now() - hourMs);
+      const enabledAccounts = ledger.countEnabled();
+      const limit = removalLimit(options.limit, enabledAccounts + removedInWindow);
+      if (judgeRemovals({ limit, removedInWindow, proposed }) === 'pass') {
+        removals.approveProposed();
+        return 'more';
+      }
+      const made = removals.holdProposed({ limit, removedInWindow, enabledAccounts, cause: 'guard' }, now());
+      log.error('Removals are held: more than the limit would go within one hour', {
+        hold: made.id,
+        people: made.people,
+        limit,
+        removedInWindow,
+        advice: `Look with "gespage-sync holds", then "gespage-sync hold ${made.id} approve" or "discard".`,
+      });
+      return 'settled';
+    });
+  }
+
+  return {
+    settleSome,
+    markExpired() {
+      if (policy !== 'disable') return undefined;
+      const next = ledger.markExpired(now() - graceDays * dayMs, 'grace over');
+      return next === undefined ? undefined : next + graceDays * dayMs;
+    },
+  };
+}
+
+interface Assignment extends LoginAssignment {
+  /** The mirror's key of a person whom the conflicts name. */
+  readonly keyOf: (externalId: string) => number | undefined;
+}
+
+function wantedLogin(person: Person, decision: Decision): string | null {
+  if (decision.kind === 'active') return decision.login;
+  return decision.kind === 'leaver' && person.account?.present ? decision.login : null;
+}
+
+function changesLogin(person: Person, plan: PersonPlan): boolean {
+  switch (plan.kind) {
+    case 'none':
+      return false;
+    case 'write':
+      return person.account?.present !== true || plan.account.login !== person.account.login;
+    case 'remove':
+      return plan.how === 'delete' || plan.account.login !== person.account?.login;
+    case 'expire':
+      return true;
+  }
+}
+
+function difference(
+  before: NonNullable<Person['account']>,
+  after: Account,
+  parts: readonly string[],
+): Record<string, readonly [unknown, unknown]> {
+  const flatten = (account: Account): Record<string, unknown> => ({
+    ...account.fields,
+    login: account.login,
+    enabled: account.enabled,
+    groups: account.groups,
+  });
+  const old = flatten(before);
+  const fresh = flatten(after);
+  return Object.fromEntries(parts.map((part) => [part, [old[part], fresh[part]]]));
+}

@@ -1,0 +1,230 @@
+// Owns what a delta round contains and in which order: full rounds, incremental rounds, splits, repeats and replays.
+import type { Directory, LogEntry } from './directory.ts';
+import type { DeltaToken } from './delta-token.ts';
+import { indexOfRef, kindOfRef } from './members.ts';
+import type { Ref } from './members.ts';
+import type { Kind } from './properties.ts';
+import { isDirectoryExtension, untracked } from './properties.ts';
+import { coprimeStep, createRandom, mix32 } from './random.ts';
+import type { Random } from './random.ts';
+
+/** A fixed number, or a range from which each use draws. */
+export type Size = number | readonly [number, number];
+
+export type DeltaSettings = {
+  /** Objects on a page, 1 to 999. */
+  pageSize: Size;
+  /** A page also ends once it holds this many members. */
+  membersPerPage: Size;
+  /** A group with more members comes as several objects with the same id. */
+  memberChunk: Size;
+  /** Share of pages (0 to 1) that come empty, with a next link. */
+  emptyPages: number;
+  /** Objects and pieces of groups come in no order. */
+  shuffle: boolean;
+  /** Objects deleted before the first round stand in it as `@removed`. */
+  firstRoundTombstones: boolean;
+  /** So many `@removed` ids that nobody ever heard of, in each full round. */
+  unknownTombstones: number;
+  /** So many `@removed` entries a group for people who are not members, in each full round. */
+  formerMembers: number;
+  /** Share of objects that occur twice in a round: an older state first where there is one. */
+  repeatObjects: number;
+  /** So many changes before the token come again. */
+  replayChanges: number;
+  /** `net`: one entry for a member in a round. `all`: every addition and removal, in order. */
+  memberEvents: 'net' | 'all';
+  /** Soft-deleted people stay in `members@delta` of a full round (Graph keeps their memberships). */
+  softDeletedMembers: boolean;
+  /** How long a token lasts, in ms. */
+  tokenLifeMs: number;
+};
+
+export const defaultDeltaSettings: DeltaSettings = {
+  pageSize: 200,
+  membersPerPage: 3000,
+  memberChunk: 500,
+  emptyPages: 0.02,
+  shuffle: true,
+  firstRoundTombstones: true,
+  unknownTombstones: 0,
+  formerMembers: 0,
+  repeatObjects: 0,
+  replayChanges: 0,
+  memberEvents: 'net',
+  softDeletedMembers: true,
+  tokenLifeMs: 7 * 86_400_000,
+};
+
+/** One object of an answer. */
+export type Unit = {
+  /** -1 for an id nobody knows. */
+  index: number;
+  /** The state to show is the one after this change. */
+  asOf: number;
+  /** Names that changed, or null where the object is new to the reader. */
+  changed: ReadonlySet<string> | null;
+  members: readonly { ref: Ref; added: boolean }[] | null;
+};
+
+export type Plan = { length: number; unit(position: number): Unit | undefined };
+
+/** Draws a size from a setting. */
+export function drawSize(size: Size, random: Random): number {
+  return typeof size === 'number' ? size : random.int(size[0], size[1]);
+}
+
+/** Plans the round of a token; the same token gives the same plan. */
+export function planRound(directory: Directory, token: DeltaToken, settings: DeltaSettings): Plan {
+  const random = createRandom(token.salt);
+  if (token.from >= 0) return listPlan(planChanges(directory, token, settings, random));
+  if (token.stream === 'users') return planAllUsers(token, settings, directory, random);
+  return listPlan(planAllGroups(directory, token, settings, random));
+}
+
+function listPlan(units: readonly Unit[]): Plan {
+  return { length: units.length, unit: (position) => units[position] };
+}
+
+function indicesOf(directory: Directory, kind: Kind, ids: readonly string[]): number[] {
+  return ids.flatMap((id) => directory.find(id, [kind])?.index ?? []);
+}
+
+function planAllUsers(token: DeltaToken, settings: DeltaSettings, directory: Directory, random: Random): Plan {
+  const chosen = token.ids ? indicesOf(directory, 'user', token.ids) : null;
+  const size = chosen ? chosen.length : token.size;
+  const step = settings.shuffle ? coprimeStep(size, token.salt) : 1;
+  const start = settings.shuffle && size > 0 ? random.int(0, size - 1) : 0;
+  const known = { asOf: token.to, changed: null, members: null };
+  return {
+    length: size + settings.unknownTombstones,
+    unit: (position) => {
+      if (position >= size) return { ...known, index: -1 };
+      const index = (start + position * step) % size;
+      return { ...known, index: chosen ? (chosen[index] as number) : index };
+    },
+  };
+}
+
+function splitMembers(
+  members: readonly { ref: Ref; added: boolean }[],
+  settings: DeltaSettings,
+  random: Random,
+): (readonly { ref: Ref; added: boolean }[])[] {
+  const pieces: (readonly { ref: Ref; added: boolean }[])[] = [];
+  for (let at = 0; at < members.length; ) {
+    const size = Math.max(1, drawSize(settings.memberChunk, random));
+    pieces.push(members.slice(at, at + size));
+    at += size;
+  }
+  return pieces;
+}
+
+function fullMembers(directory: Directory, group: number, asOf: number, settings: DeltaSettings, random: Random) {
+  const members: { ref: Ref; added: boolean }[] = [];
+  const current = directory.members.at(group, asOf);
+  for (let i = 0; i < current.length; i++) {
+    const ref = current[i] as Ref;
+    const kept =
+      settings.softDeletedMembers ||
+      directory.stateAt(kindOfRef(ref), indexOfRef(ref), asOf)?.status === 'active';
+    if (kept) members.push({ ref, added: true });
+  }
+  for (let i = 0; i < settings.formerMembers && directory.table('user').count > 0; i++) {
+    const ref = random.int(0, directory.table('user').count - 1);
+    if (!directory.members.has(group, ref, asOf)) members.splice(random.int(0, members.length), 0, { ref, added: false });
+  }
+  return members;
+}
+
+function planAllGroups(directory: Directory, token: DeltaToken, settings: DeltaSettings, random: Random): Unit[] {
+  const units: Unit[] = [];
+  const all = token.ids
+    ? indicesOf(directory, 'group', token.ids)
+    : Array.from({ length: token.size }, (_, i) => i);
+  const tracksMembers = token.select === null || token.select.includes('members');
+  for (const index of all) {
+    const bare: Unit = { index, asOf: token.to, changed: null, members: null };
+    const pieces =
+      tracksMembers && directory.stateAt('group', index, token.to)?.status === 'active'
+        ? splitMembers(fullMembers(directory, index, token.to, settings, random), settings, random)
+        : [];
+    if (pieces.length === 0) units.push(bare);
+    for (const members of pieces) units.push({ ...bare, members });
+  }
+  for (let i = 0; i < settings.unknownTombstones; i++) {
+    units.push({ index: -1, asOf: token.to, changed: null, members: null });
+  }
+  return settings.shuffle ? order(units, random) : units;
+}
+
+function order(units: Unit[], random: Random): Unit[] {
+  for (let i = units.length - 1; i > 0; i--) {
+    const j = random.int(0, i);
+    [units[i], units[j]] = [units[j] as Unit, units[i] as Unit];
+  }
+  return units;
+}
+
+type Gathered = { changed: Set<string>; fresh: boolean; seqs: number[]; members: { ref: Ref; added: boolean }[] };
+
+function gather(directory: Directory, token: DeltaToken, from: number): Map<number, Gathered> {
+  const kind: Kind = token.stream === 'users' ? 'user' : 'group';
+  const tracked = token.select ? new Set(token.select) : null;
+  const ids = token.ids ? new Set(indicesOf(directory, kind, token.ids)) : null;
+  const found = new Map<number, Gathered>();
+  for (let seq = from + 1; seq <= token.to; seq++) {
+    const entry = directory.log[seq] as LogEntry;
+    if (entry.kind !== kind || (ids && !ids.has(entry.index))) continue;
+    const names = entry.props.filter((name) => !untracked.has(name) && (!tracked || tracked.has(name)));
+    const members = !tracked || tracked.has('members') ? entry.members : [];
+    const lifecycle = entry.operation !== 'updated' && entry.operation !== 'members';
+    if (!lifecycle && names.length === 0 && members.length === 0) continue;
+    let own = found.get(entry.index);
+    if (!own) found.set(entry.index, (own = { changed: new Set(), fresh: false, seqs: [], members: [] }));
+    for (const name of names) own.changed.add(name);
+    own.members.push(...members);
+    own.seqs.push(seq);
+    if (entry.operation === 'created' || entry.operation === 'restored') own.fresh = true;
+  }
+  return found;
+}
+
+/** One changed directory extension brings along all others of its data type, even in the minimal answer. */
+function withSiblings(changed: Set<string>, tracked: readonly string[] | null): Set<string> {
+  if (tracked && [...changed].some(isDirectoryExtension)) {
+    for (const name of tracked) if (isDirectoryExtension(name)) changed.add(name);
+  }
+  return changed;
+}
+
+function planChanges(directory: Directory, token: DeltaToken, settings: DeltaSettings, random: Random): Unit[] {
+  const from = Math.max(0, token.from - settings.replayChanges);
+  const placed: { key: number; unit: Unit }[] = [];
+  for (const [index, own] of gather(directory, token, from)) {
+    const kind: Kind = token.stream === 'users' ? 'user' : 'group';
+    const key = settings.shuffle ? (mix32(index ^ token.salt) + 1) / 4294967296 : own.seqs[0] ?? 0;
+    const active = directory.stateAt(kind, index, token.to)?.status === 'active';
+    const changed = own.fresh ? null : withSiblings(own.changed, token.select);
+    const bare: Unit = { index, asOf: token.to, changed, members: null };
+    const middle = own.seqs[Math.floor(own.seqs.length / 2) - 1];
+    if (own.seqs.length > 1 && middle !== undefined && random.chance(settings.repeatObjects)) {
+      placed.push({ key: key * random.next(), unit: { ...bare, asOf: middle } });
+    }
+    const tracksMembers = token.select === null || token.select.includes('members');
+    const members = !active || token.stream === 'users' || !tracksMembers
+      ? []
+      : own.fresh
+        ? fullMembers(directory, index, token.to, settings, random)
+        : settings.memberEvents === 'all'
+          ? own.members
+          : [...new Set(own.members.map(({ ref }) => ref))].map((ref) => ({
+              ref,
+              added: directory.members.has(index, ref, token.to),
+            }));
+    const pieces = splitMembers(members, settings, random);
+    if (pieces.length === 0) placed.push({ key, unit: bare });
+    pieces.forEach((piece, i) => placed.push({ key: key + i * 1e-3, unit: { ...bare, members: piece } }));
+  }
+  return placed.sort((a, b) => a.key - b.key).map(({ unit }) => unit);
+}

@@ -1,0 +1,74 @@
+// Owns the tenant's truth as tests compare it: objects with state and properties, direct and effective members.
+import { transitiveMembers } from './closure.ts';
+import type { Directory, Status } from './directory.ts';
+import { indexOfRef, kindOfRef } from './members.ts';
+import type { Ref } from './members.ts';
+import type { Kind, Props } from './properties.ts';
+
+export type ObjectTruth = { id: string; status: Status; props: Props };
+
+export type GroupTruth = ObjectTruth & { members: { id: string; kind: Kind }[] };
+
+export type Snapshot = {
+  /** The last change included. */
+  seq: number;
+  /** Every user that ever existed, permanently deleted ones too. */
+  users: ObjectTruth[];
+  groups: GroupTruth[];
+};
+
+export type Truth = {
+  snapshot(): Snapshot;
+  user(id: string): ObjectTruth | undefined;
+  group(id: string): GroupTruth | undefined;
+  /** Ids of the active users in an active group, nested groups included, sorted; empty for a deleted group. */
+  effectiveMembers(groupId: string): string[];
+  userId(index: number): string;
+  groupId(index: number): string;
+};
+
+/** Makes the reader of the truth; it ignores replica lag. */
+export function createTruth(directory: Directory): Truth {
+  const newest = (): number => directory.log.length - 1;
+
+  const objectAt = (kind: Kind, index: number): ObjectTruth => {
+    const version = directory.stateAt(kind, index, newest());
+    if (!version) throw new Error(`There is no ${kind} number ${index} in the emulated tenant.`);
+    const props = directory.propsOf(kind, index, version);
+    return { id: directory.idOf(kind, index), status: version.status, props: { ...props } };
+  };
+  const groupAt = (index: number): GroupTruth => ({
+    ...objectAt('group', index),
+    members: Array.from(directory.members.at(index, newest()), (ref: Ref) => ({
+      id: directory.idOf(kindOfRef(ref), indexOfRef(ref)),
+      kind: kindOfRef(ref),
+    })),
+  });
+  const indices = (kind: Kind): number[] => Array.from({ length: directory.table(kind).count }, (_, i) => i);
+
+  return {
+    snapshot: () => ({
+      seq: newest(),
+      users: indices('user').map((index) => objectAt('user', index)),
+      groups: indices('group').map(groupAt),
+    }),
+    user: (id) => {
+      const found = directory.find(id, ['user']);
+      return found && objectAt('user', found.index);
+    },
+    group: (id) => {
+      const found = directory.find(id, ['group']);
+      return found && groupAt(found.index);
+    },
+    effectiveMembers: (groupId) => {
+      const found = directory.find(groupId, ['group']);
+      if (!found || directory.stateAt('group', found.index, newest())?.status !== 'active') return [];
+      return transitiveMembers(directory, found.index, newest())
+        .filter((ref) => kindOfRef(ref) === 'user')
+        .map((ref) => directory.idOf('user', indexOfRef(ref)))
+        .sort();
+    },
+    userId: (index) => directory.idOf('user', index),
+    groupId: (index) => directory.idOf('group', index),
+  };
+}
