@@ -31,13 +31,13 @@ export class GraphFailure extends Error {
   readonly what: string;
   /** What an operator can do, in the operator's words. */
   readonly advice: string;
-  readonly status?: number;
+  declare readonly status?: number;
   /** Graph's error code (the most specific known one), an `AADSTS…` code, a system code such as `ECONNRESET`, or our own. */
-  readonly code?: string;
+  declare readonly code?: string;
   /** For how long nothing should be asked, in milliseconds. */
-  readonly retryAfterMs?: number;
+  declare readonly retryAfterMs?: number;
   /** Microsoft's `request-id`, for a support call. */
-  readonly requestId?: string;
+  declare readonly requestId?: string;
   /** With 410: the link from which to start again. Holds a token, so it is hidden from loggers. */
   declare readonly location?: string;
 

@@ -18,7 +18,7 @@ export interface LoopLimits {
   readonly pages: number;
 }
 
-const usualLimits: LoopLimits = { links: 200, emptyPages: 10_000, samePages: 100, pages: 2_000_000 };
+const usualLimits: LoopLimits = { links: 200, emptyPages: 10_000, samePages: 1000, pages: 2_000_000 };
 
 /**
  * Makes the guard of one round. Graph has been seen to repeat a next link, and to send the same page for ever under

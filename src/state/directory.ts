@@ -76,7 +76,7 @@ export function createDirectory(state: State, meta: Meta): Directory {
     void markStatement.run(key, pingedAt === null ? cause.text : 'notification', pingedAt);
   const markMembers = state.sql(
     `INSERT INTO unsettled(key, cause, pinged_at)
-     SELECT member_key, ?2, ?3 FROM membership WHERE group_key = ?1 AND nested = 0
+     SELECT member_key, :cause, :pingedAt FROM membership WHERE group_key = :group AND nested = 0
      ON CONFLICT(key) DO NOTHING`,
   );
   const reached = state.sql('SELECT 1 FROM group_reach WHERE group_key = ? LIMIT 1').pluck();
@@ -102,7 +102,7 @@ export function createDirectory(state: State, meta: Meta): Directory {
     }
     if (to !== 'gone') return;
     if (kind === 'group') {
-      if (reached.get(row.key)) markMembers.run(row.key, cause.text, pingedAt);
+      if (reached.get(row.key)) markMembers.run({ group: row.key, cause: cause.text, pingedAt });
       dropEdgesOfGroup.run(row.key);
     }
     // Graph's group stream may stay silent about the memberships of an object deleted for good.
@@ -243,21 +243,22 @@ export function createDirectory(state: State, meta: Meta): Directory {
    * keeps too, and those of a group that hides its members and showed none at all.
    */
   function sweepEdges(afterKey: number, last: number, beforeRead: number, cause: Cause): void {
-    const stale = `FROM membership m WHERE m.group_key > ?1 AND m.group_key <= ?2 AND m.read < ?3
+    const range = { after: afterKey, last, before: beforeRead };
+    const stale = `FROM membership m WHERE m.group_key > :after AND m.group_key <= :last AND m.read < :before
       AND (SELECT state FROM directory_object WHERE key = m.member_key) <> 'soft-deleted'
       AND NOT EXISTS (SELECT 1 FROM directory_object g WHERE g.key = m.group_key
         AND g.properties ->> 'visibility' = 'HiddenMembership'
-        AND NOT EXISTS (SELECT 1 FROM membership s WHERE s.group_key = m.group_key AND s.read >= ?3))`;
+        AND NOT EXISTS (SELECT 1 FROM membership s WHERE s.group_key = m.group_key AND s.read >= :before))`;
     state
       .sql(
-        `INSERT INTO unsettled(key, cause) SELECT m.member_key, ?4 ${stale} AND m.nested = 0
+        `INSERT INTO unsettled(key, cause) SELECT m.member_key, :cause ${stale} AND m.nested = 0
          AND EXISTS (SELECT 1 FROM group_reach r WHERE r.group_key = m.group_key) ON CONFLICT(key) DO NOTHING`,
       )
-      .run(afterKey, last, beforeRead, cause.text);
+      .run({ ...range, cause: cause.text });
     const nested = state.sql(`SELECT 1 ${stale} AND m.nested = 1 LIMIT 1`);
-    if (nested.get(afterKey, last, beforeRead)) reachIsDirty();
+    if (nested.get(range)) reachIsDirty();
     state
       .sql(`DELETE FROM membership WHERE (group_key, member_key) IN (SELECT m.group_key, m.member_key ${stale})`)
-      .run(afterKey, last, beforeRead);
+      .run(range);
   }
 }

@@ -83,8 +83,8 @@ export function createInbox(state: State, meta: Meta): Inbox {
   );
   const fold = state.sql(
     `INSERT INTO ping(resource, object_id, first_at, due_at)
-     SELECT resource, object_id, min(received_at), ?3 FROM notification
-     WHERE id > ?1 AND id <= ?2 AND verdict = 'accepted' AND kind = 'change' AND object_id IS NOT NULL
+     SELECT resource, object_id, min(received_at), :now FROM notification
+     WHERE id > :cursor AND id <= :last AND verdict = 'accepted' AND kind = 'change' AND object_id IS NOT NULL
      GROUP BY resource, object_id
      ON CONFLICT(resource, object_id) DO UPDATE SET
        version = version + 1, attempt = 0, due_at = min(due_at, excluded.due_at),
@@ -139,7 +139,7 @@ export function createInbox(state: State, meta: Meta): Inbox {
       if (last <= cursor) return [];
       return state.transaction(() => {
         const found = signals.all(cursor, last) as StreamSignal[];
-        fold.run(cursor, last, now);
+        fold.run({ cursor, last, now });
         meta.setCounter('inbox-cursor', last);
         meta.setCounter('last-notification-at', now);
         return found;

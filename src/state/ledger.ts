@@ -115,8 +115,8 @@ export function createLedger(state: State, meta: Meta): Ledger {
   const bounds = state
     .sql(
       `SELECT max(revision) FROM (
-         SELECT revision FROM account WHERE revision > ?1
-         UNION ALL SELECT revision FROM published_group WHERE revision > ?1 ORDER BY revision LIMIT ?2)`,
+         SELECT revision FROM account WHERE revision > :from
+         UNION ALL SELECT revision FROM published_group WHERE revision > :from ORDER BY revision LIMIT :limit)`,
     )
     .pluck();
   let revision = meta.counter('revision');
@@ -177,7 +177,7 @@ export function createLedger(state: State, meta: Meta): Ledger {
         .pluck()
         .get(at) as number,
     changesSince(from, limit) {
-      const to = (bounds.get(from, limit) as number | null) ?? from;
+      const to = (bounds.get({ from, limit }) as number | null) ?? from;
       const accounts = state
         .sql(`SELECT ${accountColumns} FROM account a WHERE a.revision > ? AND a.revision <= ? ORDER BY a.revision`)
         .all(from, to) as AccountColumns[];

@@ -65,8 +65,8 @@ export function createPeople(state: State): People {
   );
   const memberships = state.sql(
     `SELECT DISTINCT m.member_key AS key, o.id, g.scope,
-            g.publish AND (?2 OR r.group_key = r.root_key) AS publish
-     FROM json_each(?1) k
+            g.publish AND (:nested OR r.group_key = r.root_key) AS publish
+     FROM json_each(:list) k
      JOIN membership m ON m.member_key = k.value
      JOIN group_reach r ON r.group_key = m.group_key
      JOIN relevant_group g ON g.key = r.root_key
@@ -84,7 +84,7 @@ export function createPeople(state: State): People {
       const scope = new Set<number>();
       const groups = new Map<number, Set<string>>();
       if (rows.length > 0 && anyRelevant.get() !== undefined) {
-        for (const row of memberships.all(list, nested ? 1 : 0) as {
+        for (const row of memberships.all({ list, nested: nested ? 1 : 0 }) as {
           key: number;
           id: string;
           scope: number;

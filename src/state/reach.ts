@@ -69,13 +69,13 @@ export function createReach(state: State, meta: Meta): Reach {
         // A group that changed its role while nesting stayed: its members are looked at again too.
         const markRoot = state.sql(
           `INSERT INTO unsettled(key, cause)
-           SELECT DISTINCT m.member_key, ?2 FROM group_reach r JOIN membership m ON m.group_key = r.group_key AND m.nested = 0
-           WHERE r.root_key = ?1 ON CONFLICT(key) DO NOTHING`,
+           SELECT DISTINCT m.member_key, :cause FROM group_reach r JOIN membership m ON m.group_key = r.group_key AND m.nested = 0
+           WHERE r.root_key = :root ON CONFLICT(key) DO NOTHING`,
         );
         for (const group of found) {
           const role = `${group.scope ? 1 : 0}${group.publish ? 1 : 0}`;
           const was = roleBefore.get(group.key);
-          if (was !== undefined && was !== role) markRoot.run(group.key, cause);
+          if (was !== undefined && was !== role) markRoot.run({ root: group.key, cause });
         }
         meta.setCounter('reach-dirty', 0);
       });

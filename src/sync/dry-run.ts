@@ -89,13 +89,13 @@ function summarise(rooms: StateRooms, auditBefore: number, holdBefore: number): 
   const people = state
     .sql(
       `SELECT o.id, a.login, u.action, u.changes FROM audit u
-       JOIN directory_object o ON o.key = u.key JOIN account a ON a.key = u.key WHERE u.id > ?1
+       JOIN directory_object o ON o.key = u.key JOIN account a ON a.key = u.key WHERE u.id > :audit
        UNION ALL
        SELECT o.id, a.login, 'held ' || r.how, NULL FROM removal r
-       JOIN directory_object o ON o.key = r.key JOIN account a ON a.key = r.key WHERE r.hold_id > ?2
-       LIMIT ?3`,
+       JOIN directory_object o ON o.key = r.key JOIN account a ON a.key = r.key WHERE r.hold_id > :hold
+       LIMIT :limit`,
     )
-    .all(auditBefore, holdBefore, shownPeople) as {
+    .all({ audit: auditBefore, hold: holdBefore, limit: shownPeople }) as {
     id: string;
     login: string;
     action: string;

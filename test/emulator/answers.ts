@@ -21,7 +21,8 @@ export function jsonAnswer(status: number, body: unknown, headers: Record<string
 
 /** An answer whose JSON text is already written. */
 export function textAnswer(status: number, body: string, headers: Record<string, string> = {}): Answer {
-  const type = 'application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8';
+  const type =
+    'application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8';
   return { status, headers: { 'content-type': type, ...headers }, body };
 }
 

@@ -57,7 +57,8 @@ function readItems(body: string): BatchItem[] | Answer {
     if (typeof item.id !== 'string' || typeof item.method !== 'string' || typeof item.url !== 'string') {
       return badRequest('Each batch request needs id, method and url.');
     }
-    if (seen.has(item.id.toLowerCase())) return badRequest(`Request Id: ${item.id} has to be unique in a batch.`);
+    if (seen.has(item.id.toLowerCase()))
+      return badRequest(`Request Id: ${item.id} has to be unique in a batch.`);
     seen.add(item.id.toLowerCase());
   }
   return items as BatchItem[];
@@ -82,7 +83,8 @@ export async function answerBatch(request: GraphRequest, context: BatchContext):
 function capitalise(headers: Record<string, string>): Record<string, string> {
   const named: Record<string, string> = {};
   for (const [name, value] of Object.entries(headers)) {
-    named[name.startsWith('x-ms-') ? name : name.replace(/(^|-)[a-z]/g, (letter) => letter.toUpperCase())] = value;
+    named[name.startsWith('x-ms-') ? name : name.replace(/(^|-)[a-z]/g, (letter) => letter.toUpperCase())] =
+      value;
   }
   return named;
 }

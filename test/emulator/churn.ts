@@ -52,7 +52,8 @@ export function churn(
     const newest = directory.log.length - 1;
     if (status !== 'active') {
       const found: number[] = [];
-      for (const [index, versions] of table.versions) if (versions.at(-1)?.status === status) found.push(index);
+      for (const [index, versions] of table.versions)
+        if (versions.at(-1)?.status === status) found.push(index);
       return found.length > 0 ? directory.idOf(kind, random.pick(found)) : undefined;
     }
     for (let attempt = 0; attempt < 100 && table.count > 0; attempt++) {
@@ -71,10 +72,12 @@ export function churn(
     return refs.length > 0 ? directory.idOf(kind, indexOfRef(random.pick(refs))) : undefined;
   };
 
-  const apply = (kind: ChurnKind): Change | undefined => {
+  const apply = (kind: ChurnKind): Change | '' | undefined => {
     const mark = `${directory.log.length}x${random.int(100, 999)}`;
     const deleted = kind === 'restore' || kind === 'hardDelete';
-    const user = someone('user', deleted ? 'deleted' : 'active') ?? (kind === 'hardDelete' ? someone('user', 'active') : undefined);
+    const user =
+      someone('user', deleted ? 'deleted' : 'active') ??
+      (kind === 'hardDelete' ? someone('user', 'active') : undefined);
     const gone = kind === 'restoreGroup' || kind === 'hardDeleteGroup';
     const group = someone('group', gone ? 'deleted' : 'active');
     switch (kind) {
@@ -113,7 +116,7 @@ export function churn(
       }
       case 'nest': {
         const inner = someone('group', 'active');
-        return group && inner && inner !== group && mutations.addMember(group, inner) || undefined;
+        return group && inner && inner !== group ? mutations.addMember(group, inner) : undefined;
       }
       case 'unnest': {
         const inner = group && memberOf(group, 'group');

@@ -164,7 +164,8 @@ export function createDelivery(context: {
       return;
     }
     counts.failedPosts += 1;
-    const wait = Math.min(settings.retryMaxMs, settings.retryBaseMs * 2 ** (count - 1)) * (0.8 + random.next() * 0.4);
+    const wait =
+      Math.min(settings.retryMaxMs, settings.retryBaseMs * 2 ** (count - 1)) * (0.8 + random.next() * 0.4);
     if (Date.now() + wait - since > settings.giveUpAfterMs) {
       counts.givenUp += batch.length;
       return;

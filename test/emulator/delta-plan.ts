@@ -90,7 +90,12 @@ function indicesOf(directory: Directory, kind: Kind, ids: readonly string[]): nu
   return ids.flatMap((id) => directory.find(id, [kind])?.index ?? []);
 }
 
-function planAllUsers(token: DeltaToken, settings: DeltaSettings, directory: Directory, random: Random): Plan {
+function planAllUsers(
+  token: DeltaToken,
+  settings: DeltaSettings,
+  directory: Directory,
+  random: Random,
+): Plan {
   const chosen = token.ids ? indicesOf(directory, 'user', token.ids) : null;
   const size = chosen ? chosen.length : token.size;
   const step = settings.shuffle ? coprimeStep(size, token.salt) : 1;
@@ -112,7 +117,7 @@ function splitMembers(
   random: Random,
 ): (readonly { ref: Ref; added: boolean }[])[] {
   const pieces: (readonly { ref: Ref; added: boolean }[])[] = [];
-  for (let at = 0; at < members.length; ) {
+  for (let at = 0; at < members.length;) {
     const size = Math.max(1, drawSize(settings.memberChunk, random));
     pieces.push(members.slice(at, at + size));
     at += size;
@@ -120,7 +125,13 @@ function splitMembers(
   return pieces;
 }
 
-function fullMembers(directory: Directory, group: number, asOf: number, settings: DeltaSettings, random: Random) {
+function fullMembers(
+  directory: Directory,
+  group: number,
+  asOf: number,
+  settings: DeltaSettings,
+  random: Random,
+) {
   const members: { ref: Ref; added: boolean }[] = [];
   const current = directory.members.at(group, asOf);
   for (let i = 0; i < current.length; i++) {
@@ -132,12 +143,18 @@ function fullMembers(directory: Directory, group: number, asOf: number, settings
   }
   for (let i = 0; i < settings.formerMembers && directory.table('user').count > 0; i++) {
     const ref = random.int(0, directory.table('user').count - 1);
-    if (!directory.members.has(group, ref, asOf)) members.splice(random.int(0, members.length), 0, { ref, added: false });
+    if (!directory.members.has(group, ref, asOf))
+      members.splice(random.int(0, members.length), 0, { ref, added: false });
   }
   return members;
 }
 
-function planAllGroups(directory: Directory, token: DeltaToken, settings: DeltaSettings, random: Random): Unit[] {
+function planAllGroups(
+  directory: Directory,
+  token: DeltaToken,
+  settings: DeltaSettings,
+  random: Random,
+): Unit[] {
   const units: Unit[] = [];
   const all = token.ids
     ? indicesOf(directory, 'group', token.ids)
@@ -166,7 +183,12 @@ function order(units: Unit[], random: Random): Unit[] {
   return units;
 }
 
-type Gathered = { changed: Set<string>; fresh: boolean; seqs: number[]; members: { ref: Ref; added: boolean }[] };
+type Gathered = {
+  changed: Set<string>;
+  fresh: boolean;
+  seqs: number[];
+  members: { ref: Ref; added: boolean }[];
+};
 
 function gather(directory: Directory, token: DeltaToken, from: number): Map<number, Gathered> {
   const kind: Kind = token.stream === 'users' ? 'user' : 'group';
@@ -198,12 +220,17 @@ function withSiblings(changed: Set<string>, tracked: readonly string[] | null): 
   return changed;
 }
 
-function planChanges(directory: Directory, token: DeltaToken, settings: DeltaSettings, random: Random): Unit[] {
+function planChanges(
+  directory: Directory,
+  token: DeltaToken,
+  settings: DeltaSettings,
+  random: Random,
+): Unit[] {
   const from = Math.max(0, token.from - settings.replayChanges);
   const placed: { key: number; unit: Unit }[] = [];
   for (const [index, own] of gather(directory, token, from)) {
     const kind: Kind = token.stream === 'users' ? 'user' : 'group';
-    const key = settings.shuffle ? (mix32(index ^ token.salt) + 1) / 4294967296 : own.seqs[0] ?? 0;
+    const key = settings.shuffle ? (mix32(index ^ token.salt) + 1) / 4294967296 : (own.seqs[0] ?? 0);
     const active = directory.stateAt(kind, index, token.to)?.status === 'active';
     const changed = own.fresh ? null : withSiblings(own.changed, token.select);
     const bare: Unit = { index, asOf: token.to, changed, members: null };
@@ -212,16 +239,17 @@ function planChanges(directory: Directory, token: DeltaToken, settings: DeltaSet
       placed.push({ key: key * random.next(), unit: { ...bare, asOf: middle } });
     }
     const tracksMembers = token.select === null || token.select.includes('members');
-    const members = !active || token.stream === 'users' || !tracksMembers
-      ? []
-      : own.fresh
-        ? fullMembers(directory, index, token.to, settings, random)
-        : settings.memberEvents === 'all'
-          ? own.members
-          : [...new Set(own.members.map(({ ref }) => ref))].map((ref) => ({
-              ref,
-              added: directory.members.has(index, ref, token.to),
-            }));
+    const members =
+      !active || token.stream === 'users' || !tracksMembers
+        ? []
+        : own.fresh
+          ? fullMembers(directory, index, token.to, settings, random)
+          : settings.memberEvents === 'all'
+            ? own.members
+            : [...new Set(own.members.map(({ ref }) => ref))].map((ref) => ({
+                ref,
+                added: directory.members.has(index, ref, token.to),
+              }));
     const pieces = splitMembers(members, settings, random);
     if (pieces.length === 0) placed.push({ key, unit: bare });
     pieces.forEach((piece, i) => placed.push({ key: key + i * 1e-3, unit: { ...bare, members: piece } }));

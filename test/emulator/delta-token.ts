@@ -65,7 +65,8 @@ export function createTokenCodec(options: {
   const key = `${options.random.next()}`;
   const epochs: Record<Stream, number> = { users: 0, groups: 0 };
   const styles: Record<Stream, ResetStyle | undefined> = { users: undefined, groups: undefined };
-  const sign = (text: string): string => createHmac('sha1', key).update(text).digest('base64url').slice(0, 16);
+  const sign = (text: string): string =>
+    createHmac('sha1', key).update(text).digest('base64url').slice(0, 16);
 
   const refuse = (token: DeltaToken, style: ResetStyle): Answer => {
     const message = 'The sync state generation is not found; continue with a full synchronization.';

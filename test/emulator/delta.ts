@@ -24,7 +24,13 @@ export type DeltaFaults = {
   emptyRounds: number;
 };
 
-export type RoundRecord = { stream: Stream; full: boolean; at: number; finishedAt: number | null; pages: number };
+export type RoundRecord = {
+  stream: Stream;
+  full: boolean;
+  at: number;
+  finishedAt: number | null;
+  pages: number;
+};
 
 export type DeltaRoutes = {
   handle(stream: Stream, request: GraphRequest): Answer;
@@ -72,11 +78,14 @@ export function createDelta(context: DeltaContext): DeltaRoutes {
   };
 
   const linkTo = (token: DeltaToken): string => {
-    const origin = token.use === 'skip' && faults.foreignOrigin ? faults.foreignOrigin : context.graphBaseUrl();
+    const origin =
+      token.use === 'skip' && faults.foreignOrigin ? faults.foreignOrigin : context.graphBaseUrl();
     return `${origin}/v1.0/${token.stream}/delta?$${token.use}token=${tokens.write(token)}`;
   };
 
-  const begin = (token: Omit<DeltaToken, 'to' | 'size' | 'position' | 'page' | 'salt' | 'use'>): DeltaToken => {
+  const begin = (
+    token: Omit<DeltaToken, 'to' | 'size' | 'position' | 'page' | 'salt' | 'use'>,
+  ): DeltaToken => {
     const kind: Kind = token.stream === 'users' ? 'user' : 'group';
     const started: DeltaToken = {
       ...token,
@@ -103,7 +112,13 @@ export function createDelta(context: DeltaContext): DeltaRoutes {
     epoch: tokens.epoch(token.stream),
   });
 
-  const writeUnit = (kind: Kind, unit: Unit, token: DeltaToken, request: GraphRequest, write: Writer): string => {
+  const writeUnit = (
+    kind: Kind,
+    unit: Unit,
+    token: DeltaToken,
+    request: GraphRequest,
+    write: Writer,
+  ): string => {
     if (unit.index < 0) return `{"id":"${randomGuid(random)}","@removed":{"reason":"deleted"}}`;
     const version = directory.stateAt(kind, unit.index, unit.asOf);
     if (!version) return '';
@@ -169,10 +184,13 @@ export function createDelta(context: DeltaContext): DeltaRoutes {
       return '';
     }
     if (faults.loop) {
-      const again = faults.loop === 'same-link' ? token : { ...token, issued: token.issued + random.int(1, 1e6) };
+      const again =
+        faults.loop === 'same-link' ? token : { ...token, issued: token.issued + random.int(1, 1e6) };
       return `,"@odata.nextLink":"${linkTo(again)}"`;
     }
-    return finished ? `,"@odata.deltaLink":"${linkTo(endOf(token))}"` : `,"@odata.nextLink":"${linkTo(next)}"`;
+    return finished
+      ? `,"@odata.deltaLink":"${linkTo(endOf(token))}"`
+      : `,"@odata.nextLink":"${linkTo(next)}"`;
   };
 
   const handle: DeltaRoutes['handle'] = (stream, request) => {
@@ -185,7 +203,11 @@ export function createDelta(context: DeltaContext): DeltaRoutes {
       (name) => name.startsWith('$') && !['$select', '$filter', '$deltatoken', '$skiptoken'].includes(name),
     );
     if (unsupported) {
-      return errorAnswer(400, 'Request_UnsupportedQuery', `Query option '${unsupported}' is not supported by delta.`);
+      return errorAnswer(
+        400,
+        'Request_UnsupportedQuery',
+        `Query option '${unsupported}' is not supported by delta.`,
+      );
     }
     const skip = query.get('$skiptoken');
     const delta = query.get('$deltatoken');
@@ -255,9 +277,11 @@ function readFilter(text: string | undefined): readonly string[] | null | Answer
   const ids: string[] = [];
   for (const term of text.split(/\s+or\s+/i)) {
     const id = /^\s*id\s+eq\s+'([^']+)'\s*$/i.exec(term)?.[1];
-    if (!id) return errorAnswer(400, 'Request_UnsupportedQuery', "Delta filters only by id eq '…' or id eq '…'.");
+    if (!id)
+      return errorAnswer(400, 'Request_UnsupportedQuery', "Delta filters only by id eq '…' or id eq '…'.");
     ids.push(id);
   }
-  if (ids.length > 50) return errorAnswer(400, 'Request_UnsupportedQuery', 'Delta filters by at most 50 ids.');
+  if (ids.length > 50)
+    return errorAnswer(400, 'Request_UnsupportedQuery', 'Delta filters by at most 50 ids.');
   return ids;
 }

@@ -10,15 +10,32 @@ export type Generated = {
 };
 
 const givenNames = [
-  ...'Amélie Bruno Chloé Denis Élodie Farid Giulia Hélène Ivo Jürgen Karim Léa Màrius Noémie Ömer Pauline'.split(' '),
-  ...'Quentin Rosa Søren Théo Ulrike Vera Wanjiru Xavier Yūki Zoë Anaïs Björn Carmen Dmitri Esther Łukasz'.split(' '),
+  ...'Amélie Bruno Chloé Denis Élodie Farid Giulia Hélène Ivo Jürgen Karim Léa Màrius Noémie Ömer Pauline'.split(
+    ' ',
+  ),
+  ...'Quentin Rosa Søren Théo Ulrike Vera Wanjiru Xavier Yūki Zoë Anaïs Björn Carmen Dmitri Esther Łukasz'.split(
+    ' ',
+  ),
 ];
 const surnames = [
-  ...'Dubois Martin Lefèvre Müller Rossi Kowalski Nguyễn García Haddad Sørensen Novák Moreau Fischer'.split(' '),
-  ...'Schmidt Petit Roux Laurent Silva Çelik Jansen Popescu Okafor Tanaka Weber Blanchard Fontaine'.split(' '),
+  ...'Dubois Martin Lefèvre Müller Rossi Kowalski Nguyễn García Haddad Sørensen Novák Moreau Fischer'.split(
+    ' ',
+  ),
+  ...'Schmidt Petit Roux Laurent Silva Çelik Jansen Popescu Okafor Tanaka Weber Blanchard Fontaine'.split(
+    ' ',
+  ),
   ...["O'Brien", "D'Angelo", 'van der Berg', 'Saint-Exupéry', 'Le Goff', 'Lindqvist'],
 ];
-const departments = ['Physics', 'Chemistry', 'Library', 'Law', 'Human Resources', 'IT', 'Médecine', 'History'];
+const departments = [
+  'Physics',
+  'Chemistry',
+  'Library',
+  'Law',
+  'Human Resources',
+  'IT',
+  'Médecine',
+  'History',
+];
 const titles = ['Professor', 'Student', 'Librarian', 'Technician', 'Assistant', 'Researcher'];
 const groupNames = ['Printers', 'Staff', 'Students', 'Course', 'Project', 'Laboratory', 'Équipe', 'Faculty'];
 
@@ -45,7 +62,8 @@ export function createGenerated(seed: number, domain: string, userKey: number): 
   const guest = (h: number): boolean => share(h, 2) < 4;
   const nickname = (i: number, h: number): string =>
     `${asciiGiven[given(h)]?.slice(0, 1)}${asciiSurname[last(h)]?.slice(0, 9)}${i}`;
-  const mail = (i: number, h: number): string => `${asciiGiven[given(h)]}.${asciiSurname[last(h)]}${i}@${domain}`;
+  const mail = (i: number, h: number): string =>
+    `${asciiGiven[given(h)]}.${asciiSurname[last(h)]}${i}@${domain}`;
   const upn = (i: number, h: number): string =>
     guest(h)
       ? `${nickname(i, h)}_partner.example#EXT#@${domain}`
@@ -69,7 +87,8 @@ export function createGenerated(seed: number, domain: string, userKey: number): 
       const s = share(hash(i), 7);
       return s < 8 ? undefined : s < 10 ? 'null' : quote(departments[s % departments.length] as string);
     },
-    jobTitle: (i) => (share(hash(i), 8) < 20 ? undefined : quote(titles[share(hash(i), 8) % titles.length] as string)),
+    jobTitle: (i) =>
+      share(hash(i), 8) < 20 ? undefined : quote(titles[share(hash(i), 8) % titles.length] as string),
     employeeId: (i) => (share(hash(i), 9) < 30 ? undefined : quote(`E${100000 + i}`)),
     companyName: (i) => (share(hash(i), 10) < 70 ? undefined : '"Emulated University"'),
     officeLocation: (i) => (share(hash(i), 12) < 50 ? undefined : quote(`B${hash(i) % 40}`)),
@@ -77,7 +96,8 @@ export function createGenerated(seed: number, domain: string, userKey: number): 
     businessPhones: (i) => (share(hash(i), 14) < 60 ? '[]' : `["+3318${1000000 + i}"]`),
     preferredLanguage: (i) => (share(hash(i), 15) < 70 ? undefined : '"fr-FR"'),
     usageLocation: () => '"FR"',
-    createdDateTime: (i) => quote(new Date(1_500_000_000_000 + i * 60_000).toISOString().replace('.000Z', 'Z')),
+    createdDateTime: (i) =>
+      quote(new Date(1_500_000_000_000 + i * 60_000).toISOString().replace('.000Z', 'Z')),
     onPremisesExtensionAttributes: (i) => {
       const attributes = Array.from({ length: 15 }, (_, n) => {
         const value = n === 0 && i % 3 === 0 ? `"CARD${10_000_000 + i}"` : 'null';
@@ -86,7 +106,11 @@ export function createGenerated(seed: number, domain: string, userKey: number): 
       return `{${attributes.join(',')}}`;
     },
     employeeOrgData: (i) =>
-      i % 5 === 0 ? `{"division":null,"costCenter":"C${share(hash(i), 16)}"}` : i % 5 === 1 ? 'null' : undefined,
+      i % 5 === 0
+        ? `{"division":null,"costCenter":"C${share(hash(i), 16)}"}`
+        : i % 5 === 1
+          ? 'null'
+          : undefined,
   };
   const groupFields: Record<string, Emit> = {
     displayName: (i) => quote(`${groupNames[hash(i) % groupNames.length]} ${i}`),
@@ -102,7 +126,10 @@ export function createGenerated(seed: number, domain: string, userKey: number): 
 }
 
 /** Reads a generated object as a record of values (the slow way, for objects that are about to change). */
-export function readGenerated(fields: Readonly<Record<string, Emit>>, index: number): Record<string, unknown> {
+export function readGenerated(
+  fields: Readonly<Record<string, Emit>>,
+  index: number,
+): Record<string, unknown> {
   const record: Record<string, unknown> = {};
   for (const [name, emit] of Object.entries(fields)) {
     const text = emit(index);

@@ -113,7 +113,10 @@ export function seedMembers(
   size: { users: number; groups: number; memberships: number; devices: number; seed: number },
 ): void {
   if (size.groups === 0) return;
-  const weights = Array.from({ length: size.groups }, (_, g) => 1 + (mix32(size.seed ^ (g + 1)) % 1000) ** 2 / 10000);
+  const weights = Array.from(
+    { length: size.groups },
+    (_, g) => 1 + (mix32(size.seed ^ (g + 1)) % 1000) ** 2 / 10000,
+  );
   const scale = size.memberships / weights.reduce((sum, weight) => sum + weight, 0);
   for (let group = 0; group < size.groups; group++) {
     const wanted = Math.min(size.users, Math.round((weights[group] as number) * scale));

@@ -19,14 +19,25 @@ export function kindOfCast(segment: string | undefined): Kind | undefined {
   );
 }
 
-function active(context: ReadContext, kind: Kind, id: string, asOf: number): { index: number; version: Version } | undefined {
+function active(
+  context: ReadContext,
+  kind: Kind,
+  id: string,
+  asOf: number,
+): { index: number; version: Version } | undefined {
   const found = context.directory.find(id, [kind]);
   const version = found && context.directory.stateAt(kind, found.index, asOf);
   return found && version?.status === 'active' ? { index: found.index, version } : undefined;
 }
 
 /** One related object. Of a type that the app may not read, only type and id come; the rest is null, with status 200. */
-function writeRelated(context: ReadContext, ref: Ref, asOf: number, request: GraphRequest, typed: boolean): string {
+function writeRelated(
+  context: ReadContext,
+  ref: Ref,
+  asOf: number,
+  request: GraphRequest,
+  typed: boolean,
+): string {
   const kind = kindOfRef(ref);
   const index = indexOfRef(ref);
   const version = context.directory.stateAt(kind, index, asOf);
@@ -95,12 +106,23 @@ export function readMemberOf(
   const read = options.transitive ? transitiveGroups : directGroups;
   const groups = read(context.directory, refOf(owner.kind, found.index), asOf);
   return writePage(context, request, 'directoryObjects', groups.length, (position) =>
-    writeRelated(context, refOf('group', groups[position] as number), asOf, request, options.cast === undefined),
+    writeRelated(
+      context,
+      refOf('group', groups[position] as number),
+      asOf,
+      request,
+      options.cast === undefined,
+    ),
   );
 }
 
 /** `POST /users/{id}/getMemberGroups` and `checkMemberGroups`: ids of groups, nested ones included. */
-export function readMemberGroups(context: ReadContext, userId: string, request: GraphRequest, check: boolean): Answer {
+export function readMemberGroups(
+  context: ReadContext,
+  userId: string,
+  request: GraphRequest,
+  check: boolean,
+): Answer {
   if (!mayReadKind('user', request.roles) || !mayReadKind('group', request.roles)) return denied();
   let input: { securityEnabledOnly?: unknown; groupIds?: unknown };
   try {
@@ -129,7 +151,9 @@ export function readMemberGroups(context: ReadContext, userId: string, request: 
   if (groups.length > 2046) {
     return errorAnswer(403, 'Directory_ResultSizeLimitExceeded', 'The result holds more than 2046 groups.');
   }
-  const ids = groups.map((group) => directory.idOf('group', group)).filter((id) => !check || asked?.includes(id));
+  const ids = groups
+    .map((group) => directory.idOf('group', group))
+    .filter((id) => !check || asked?.includes(id));
   const head = `${context.graphBaseUrl()}/v1.0/$metadata#Collection(Edm.String)`;
   return jsonAnswer(200, { '@odata.context': head, value: ids });
 }

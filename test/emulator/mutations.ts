@@ -49,12 +49,18 @@ export function createMutations(
     return { seq, kind, id: directory.idOf(kind, index), operation, at };
   };
 
-  const require = (kind: Kind, id: string, ...statuses: Version['status'][]): { index: number; version: Version } => {
+  const require = (
+    kind: Kind,
+    id: string,
+    ...statuses: Version['status'][]
+  ): { index: number; version: Version } => {
     const found = directory.find(id, [kind]);
     const version = found && directory.stateAt(kind, found.index, newest());
     if (!found || !version) throw new Error(`The emulated tenant has no ${kind} with the id ${id}.`);
     if (!statuses.includes(version.status)) {
-      throw new Error(`The ${kind} ${id} is ${version.status}; this change needs one that is ${statuses.join(' or ')}.`);
+      throw new Error(
+        `The ${kind} ${id} is ${version.status}; this change needs one that is ${statuses.join(' or ')}.`,
+      );
     }
     return { index: found.index, version };
   };
@@ -152,7 +158,11 @@ export function createMutations(
     createDevice: (props = {}) =>
       create('device', (index) => ({ displayName: `Device ${index}`, accountEnabled: true }), props),
     createServicePrincipal: (props = {}) =>
-      create('servicePrincipal', (index) => ({ displayName: `Service ${index}`, accountEnabled: true }), props),
+      create(
+        'servicePrincipal',
+        (index) => ({ displayName: `Service ${index}`, accountEnabled: true }),
+        props,
+      ),
     addMember: (groupId, memberId) => changeMembers(groupId, { add: [memberId] }),
     removeMember: (groupId, memberId) => changeMembers(groupId, { remove: [memberId] }),
     changeMembers,

@@ -31,7 +31,11 @@ export function createNotifier(context: {
   const waiting = new Map<string, Item[]>();
 
   const write = (subscription: Subscription, entry: LogEntry): Notice =>
-    writeNotice(directory, subscription, entry, { tenantId, random, noisy: random.chance(settings.noisyMembers) });
+    writeNotice(directory, subscription, entry, {
+      tenantId,
+      random,
+      noisy: random.chance(settings.noisyMembers),
+    });
 
   return {
     announce: (entry) => {
@@ -44,7 +48,8 @@ export function createNotifier(context: {
         for (let i = 0; i < copies; i++) {
           own.push({ url: subscription.notificationUrl, notice: write(subscription, entry), seq: entry.seq });
         }
-        if (subscription.paused === 'hold') waiting.set(subscription.id, [...(waiting.get(subscription.id) ?? []), ...own]);
+        if (subscription.paused === 'hold')
+          waiting.set(subscription.id, [...(waiting.get(subscription.id) ?? []), ...own]);
         else items.push(...own);
       }
       delivery.enqueue(items);
@@ -61,7 +66,12 @@ export function createNotifier(context: {
       for (const subscription of chosen) {
         if (options.pause) subscription.paused = options.pause;
         const url = subscription.lifecycleNotificationUrl;
-        if (url) items.push({ url, notice: writeLifecycleNotice(subscription, event, { tenantId, random }), seq: null });
+        if (url)
+          items.push({
+            url,
+            notice: writeLifecycleNotice(subscription, event, { tenantId, random }),
+            seq: null,
+          });
         if (event === 'subscriptionRemoved') subscriptions.vanish(subscription.id);
       }
       delivery.enqueue(items);

@@ -74,7 +74,11 @@ export function readSelect(kind: Kind, request: GraphRequest): readonly string[]
       return badRequest(`Could not find a property named '${name}' on type 'microsoft.graph.${kind}'.`);
     }
     if (name === 'signInActivity' && !request.roles.has('AuditLog.Read.All')) {
-      return errorAnswer(403, 'Authentication_MSGraphPermissionMissing', 'signInActivity needs AuditLog.Read.All.');
+      return errorAnswer(
+        403,
+        'Authentication_MSGraphPermissionMissing',
+        'signInActivity needs AuditLog.Read.All.',
+      );
     }
   }
   return names.filter((name) => !relations.has(name));
@@ -103,7 +107,8 @@ export function writePage(
   const kept = [...query].map(([name, value]) => `${name}=${encodeURIComponent(value)}&`).join('');
   const base = `${context.graphBaseUrl()}/v1.0`;
   const token = `RFNw${position.toString(36)}`;
-  const link = position < count ? `,"@odata.nextLink":"${base}${request.path}?${kept}$skiptoken=${token}"` : '';
+  const link =
+    position < count ? `,"@odata.nextLink":"${base}${request.path}?${kept}$skiptoken=${token}"` : '';
   return textAnswer(
     200,
     `{"@odata.context":"${base}/$metadata#${fragment}"${link},"value":[${written.join(',')}]}`,

@@ -25,7 +25,10 @@ export function createPoster(verifyTls: boolean): Poster {
         const sending = url.startsWith('https:')
           ? httpsRequest(url, { ...options, agent: https })
           : httpRequest(url, { ...options, agent: http });
-        const timer = setTimeout(() => sending.destroy(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+        const timer = setTimeout(
+          () => sending.destroy(new Error(`no answer within ${timeoutMs} ms`)),
+          timeoutMs,
+        );
         const fail = (error: Error): void => {
           clearTimeout(timer);
           reject(error);

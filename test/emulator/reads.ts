@@ -13,7 +13,8 @@ export function readObject(context: ReadContext, kind: Kind, id: string, request
   const names = readSelect(kind, request);
   if ('status' in names) return names;
   const asOf = context.visible();
-  const index = kind === 'user' && id.includes('@') ? findByName(context, id, asOf) : findById(context, kind, id);
+  const index =
+    kind === 'user' && id.includes('@') ? findByName(context, id, asOf) : findById(context, kind, id);
   const version = index === undefined ? undefined : context.directory.stateAt(kind, index, asOf);
   if (index === undefined || version?.status !== 'active') return notFound(id);
   const head = `"@odata.context":"${context.graphBaseUrl()}/v1.0/$metadata#${plurals[kind]}/$entity"`;
@@ -119,7 +120,9 @@ export function getByIds(context: ReadContext, request: GraphRequest): Answer {
   }
   if (ids.length > 1000) return badRequest('At most 1000 ids are allowed.', 'Request_BadRequest');
   const types = Array.isArray(input.types) ? input.types.map((type) => String(type).toLowerCase()) : null;
-  const kinds = allKinds.filter((kind) => !types || types.includes(kind.toLowerCase()) || types.includes('directoryobject'));
+  const kinds = allKinds.filter(
+    (kind) => !types || types.includes(kind.toLowerCase()) || types.includes('directoryobject'),
+  );
   const asOf = context.visible();
   const selected = parseQuery(request.rawQuery).get('$select')?.split(',');
   const items: string[] = [];

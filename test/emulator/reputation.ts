@@ -12,12 +12,22 @@ const tenMinutes = 600_000;
 
 /** Makes the judge. It says nothing before `minimum` answers in ten minutes. */
 export function createReputation(now: () => number, minimum: number): Reputation {
-  const hosts = new Map<string, { since: number; total: number; slow: number; lost: number; until: number; standing: Standing }>();
+  const hosts = new Map<
+    string,
+    { since: number; total: number; slow: number; lost: number; until: number; standing: Standing }
+  >();
   return {
     record: (host, ms) => {
       let state = hosts.get(host);
       if (!state || now() - state.since > tenMinutes) {
-        state = { since: now(), total: 0, slow: 0, lost: 0, until: state?.until ?? 0, standing: state?.standing ?? 'good' };
+        state = {
+          since: now(),
+          total: 0,
+          slow: 0,
+          lost: 0,
+          until: state?.until ?? 0,
+          standing: state?.standing ?? 'good',
+        };
         hosts.set(host, state);
       }
       state.total += 1;

@@ -27,7 +27,13 @@ export function createRequestLog(): RequestLog {
   const underWay = { users: 0, groups: 0 };
 
   function empty(): RequestSummary {
-    return { total: 0, byPath: {}, byStatus: {}, maxConcurrentDelta: { users: 0, groups: 0 }, violations: [] };
+    return {
+      total: 0,
+      byPath: {},
+      byStatus: {},
+      maxConcurrentDelta: { users: 0, groups: 0 },
+      violations: [],
+    };
   }
 
   return {

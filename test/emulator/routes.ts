@@ -56,7 +56,8 @@ export function createRoutes(context: RouteContext): Route {
           return readDeletedItems(context.reads, request, id, cast);
         });
       case 'directoryobjects':
-        if (second?.toLowerCase().replace('microsoft.graph.', '') !== 'getbyids') return unknownSegment(second ?? '');
+        if (second?.toLowerCase().replace('microsoft.graph.', '') !== 'getbyids')
+          return unknownSegment(second ?? '');
         return request.method === 'POST' ? getByIds(context.reads, request) : badRequest('POST is needed.');
       case 'organization':
         return get(request, () => organization(context, request));

@@ -20,7 +20,11 @@ export function compileWriter(
 ): Writer {
   const wanted = names.filter((name) => name !== 'id');
   const fields: Readonly<Record<string, Emit>> =
-    kind === 'user' ? directory.generated.userFields : kind === 'group' ? directory.generated.groupFields : {};
+    kind === 'user'
+      ? directory.generated.userFields
+      : kind === 'group'
+        ? directory.generated.groupFields
+        : {};
   const plan = wanted.map((name) => ({ prefix: `,"${name}":`, emit: fields[name] }));
   const keepUnset = unset === 'null';
 

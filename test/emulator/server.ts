@@ -32,7 +32,12 @@ export function createGraphServer(context: ServerContext): Server {
   const server = createServer({ ...context.tls, minVersion: 'TLSv1.2' }, (req, res) => {
     answer(req, res).catch((error: unknown) => {
       if (res.headersSent) res.destroy();
-      else send(req, res, errorAnswer(500, 'EmulatorFailure', String(error instanceof Error ? error.stack : error)));
+      else
+        send(
+          req,
+          res,
+          errorAnswer(500, 'EmulatorFailure', String(error instanceof Error ? error.stack : error)),
+        );
     });
   });
   server.keepAliveTimeout = 60_000;
@@ -45,7 +50,8 @@ export function createGraphServer(context: ServerContext): Server {
     const done = graph ? context.log.begin(method, below, false) : undefined;
     res.once('close', () => done?.(res.statusCode));
     const body = await readBody(req);
-    if (body === null) return send(req, res, errorAnswer(413, 'RequestEntityTooLarge', 'The request is too large.'));
+    if (body === null)
+      return send(req, res, errorAnswer(413, 'RequestEntityTooLarge', 'The request is too large.'));
     const spoiled = poisoned.get(req.socket);
     if (spoiled) return send(req, res, spoiled);
 
@@ -89,7 +95,9 @@ export function createGraphServer(context: ServerContext): Server {
 
   const runItem = async (request: GraphRequest): Promise<Answer> => {
     const done = context.log.begin(request.method, request.path, true);
-    const target = decodeLoosely(`/v1.0${request.path}${request.rawQuery === '' ? '' : `?${request.rawQuery}`}`);
+    const target = decodeLoosely(
+      `/v1.0${request.path}${request.rawQuery === '' ? '' : `?${request.rawQuery}`}`,
+    );
     const fault = context.faults.match('batch-item', request.method, target);
     if (fault?.type === 'delay') await wait(fault.ms);
     const made = fault?.type === 'status' ? faultAnswer(fault) : await charge(request);
@@ -104,7 +112,12 @@ function isAnswer(value: Answer | Record<string, string>): value is Answer {
   return typeof value.status === 'number';
 }
 
-function finish(req: IncomingMessage, res: ServerResponse, answer: Answer, fault: FaultAction | undefined): void {
+function finish(
+  req: IncomingMessage,
+  res: ServerResponse,
+  answer: Answer,
+  fault: FaultAction | undefined,
+): void {
   switch (fault?.type) {
     case 'lost-answer':
       return reset(req);

@@ -107,7 +107,10 @@ export function createSignIn(
         );
       });
     if (!certificate) {
-      return refuse(700027, 'The certificate used to sign the client assertion is not registered on application.');
+      return refuse(
+        700027,
+        'The certificate used to sign the client assertion is not registered on application.',
+      );
     }
     if (certificate.validToDate.getTime() < context.now()) {
       return refuse(700027, 'Client assertion failed signature validation: the certificate is expired.');
@@ -156,7 +159,12 @@ export function createSignIn(
       return authorityError(400, 'invalid_request', 90002, `Tenant '${tenant}' not found.`);
     }
     if (form.get('grant_type') !== 'client_credentials') {
-      return authorityError(400, 'unsupported_grant_type', 70003, 'The app requested an unsupported grant type.');
+      return authorityError(
+        400,
+        'unsupported_grant_type',
+        70003,
+        'The app requested an unsupported grant type.',
+      );
     }
     const client = form.get('client_id') ?? '';
     if (client.toLowerCase() !== settings.clientId.toLowerCase()) {
@@ -171,7 +179,11 @@ export function createSignIn(
     }
     const refused = assertion ? checkAssertion(assertion) : checkSecret(secret ?? '');
     if (refused) return refused;
-    const scope = form.get('scope')?.split(' ').find((each) => each.endsWith('/.default')) ?? '';
+    const scope =
+      form
+        .get('scope')
+        ?.split(' ')
+        .find((each) => each.endsWith('/.default')) ?? '';
     const resource = scope.replace(/\/+\.default$/, '');
     if (resource !== context.graphBaseUrl() && resource !== 'https://graph.microsoft.com') {
       const text = `The resource principal named '${resource}' was not found in the tenant.`;
@@ -231,7 +243,9 @@ export function createSignIn(
       const token = /^Bearer (.+)$/i.exec(authorization ?? '')?.[1];
       const refuse = (message: string): Answer =>
         errorAnswer(401, 'InvalidAuthenticationToken', message, {
-          headers: { 'www-authenticate': `Bearer realm="", error="invalid_token", error_description="${message}"` },
+          headers: {
+            'www-authenticate': `Bearer realm="", error="invalid_token", error_description="${message}"`,
+          },
         });
       if (!token) return refuse('Access token is empty.');
       const found = live.get(token);

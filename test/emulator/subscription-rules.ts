@@ -25,7 +25,8 @@ function checkUrl(url: unknown, name: string, context: SubscriptionContext): Ans
   if (typeof url !== 'string' || !URL.canParse(url)) return refuse(`The value of '${name}' must be a URL.`);
   const { protocol, hostname } = new URL(url);
   const loopback = ['localhost', '127.0.0.1', '[::1]'].includes(hostname);
-  if (protocol === 'https:' || (protocol === 'http:' && loopback && context.allowInsecureLoopback)) return undefined;
+  if (protocol === 'https:' || (protocol === 'http:' && loopback && context.allowInsecureLoopback))
+    return undefined;
   return refuse(`The value of '${name}' must use HTTPS.`);
 }
 
@@ -73,7 +74,9 @@ export function readCreation(
     return refuse('Resource data is not supported for this resource.');
   }
   const types = typeof input['changeType'] === 'string' ? input['changeType'].toLowerCase().split(',') : [];
-  const changeTypes = types.map((type) => type.trim()).filter((type) => type === 'updated' || type === 'deleted');
+  const changeTypes = types
+    .map((type) => type.trim())
+    .filter((type) => type === 'updated' || type === 'deleted');
   if (changeTypes.length === 0 || changeTypes.length !== types.length) {
     return refuse("The value of 'changeType' must be of 'updated' and 'deleted' for this resource.");
   }
@@ -109,9 +112,12 @@ function readPatch(
   current: Subscription,
   context: SubscriptionContext,
 ): Creation | Answer {
-  const foreign = Object.keys(input).find((name) => !['expirationDateTime', 'notificationUrl'].includes(name));
+  const foreign = Object.keys(input).find(
+    (name) => !['expirationDateTime', 'notificationUrl'].includes(name),
+  );
   if (foreign) return refuse(`'${foreign}' cannot be changed; delete the subscription and create it anew.`);
-  const expires = 'expirationDateTime' in input ? readExpiry(input['expirationDateTime'], context) : current.expires;
+  const expires =
+    'expirationDateTime' in input ? readExpiry(input['expirationDateTime'], context) : current.expires;
   if (typeof expires !== 'number') return expires;
   if (!('notificationUrl' in input)) return { ...current, expires };
   const badUrl = checkUrl(input['notificationUrl'], 'notificationUrl', context);
@@ -129,7 +135,9 @@ export function writeSubscription(
     resource: clientState === 'null' && subscription.target === 'users' ? 'Users' : subscription.resource,
     applicationId: subscription.applicationId,
     changeType: subscription.changeTypes.join(','),
-    ...(clientState === 'absent' ? {} : { clientState: clientState === 'echo' ? subscription.clientState : null }),
+    ...(clientState === 'absent'
+      ? {}
+      : { clientState: clientState === 'echo' ? subscription.clientState : null }),
     notificationUrl: subscription.notificationUrl,
     notificationQueryOptions: null,
     lifecycleNotificationUrl: subscription.lifecycleNotificationUrl,

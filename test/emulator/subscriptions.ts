@@ -92,7 +92,12 @@ export function createSubscriptions(context: SubscriptionContext): Subscriptions
   const missing = (): Answer => errorAnswer(404, 'ResourceNotFound', 'The object was not found.');
 
   const validate = async (urls: readonly string[]): Promise<Answer | undefined> => {
-    const shaking = { poster: context.poster, random, timeoutMs: settings.handshakeTimeoutMs, records: handshakes };
+    const shaking = {
+      poster: context.poster,
+      random,
+      timeoutMs: settings.handshakeTimeoutMs,
+      records: handshakes,
+    };
     const answers = await Promise.all(urls.map((url) => shakeHands(url, shaking)));
     return answers.find((answer) => answer !== undefined);
   };
@@ -126,7 +131,10 @@ export function createSubscriptions(context: SubscriptionContext): Subscriptions
     if (!request.roles.has(needed)) return denied();
     const refusal =
       conflict(wanted) ??
-      (await validate([wanted.notificationUrl, ...(wanted.lifecycleNotificationUrl ? [wanted.lifecycleNotificationUrl] : [])])) ??
+      (await validate([
+        wanted.notificationUrl,
+        ...(wanted.lifecycleNotificationUrl ? [wanted.lifecycleNotificationUrl] : []),
+      ])) ??
       conflict(wanted);
     if (refusal) return refusal;
     const subscription: Subscription = {

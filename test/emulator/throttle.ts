@@ -40,11 +40,7 @@ export function costOf(method: string, path: string, query: string): number {
 }
 
 /** Makes the throttle of one app in one tenant. */
-export function createThrottle(options: {
-  now: () => number;
-  clientId: string;
-  tenantId: string;
-}): Throttle {
+export function createThrottle(options: { now: () => number; clientId: string; tenantId: string }): Throttle {
   const { now } = options;
   let until = 0;
   let current: ThrottleOptions | null = null;

@@ -568,7 +568,7 @@ export function describeTarget(engine: TestEngine): void {
         await database.query("UPDATE gespage_account SET print_code = '1'");
         const failure = apply({ accounts: [makeAccount(2, 'bob'), makeAccount(1, 'anna')] }).catch(String);
         await vi.waitFor(async () => expect(await database.countBlocked()).toBe(1), {
-          interval: 10,
+          interval: 200,
           timeout: 10_000,
         });
         expect(await database.killConnections()).toBe(1);
