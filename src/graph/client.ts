@@ -1,6 +1,7 @@
 // Owns one request to Graph: sent through the real client library, answered with a status and a body, or a failure.
 import { Client, ResponseType, type GraphRequest as LibraryRequest } from '@microsoft/microsoft-graph-client';
 import { createConnections } from './connections.ts';
+import { startDeadline } from './deadline.ts';
 import { classify, GraphFailure, halted, unreadable } from './errors.ts';
 import { numberHeaderOf, retryAfterOf } from './headers.ts';
 import { checkLink } from './links.ts';
@@ -127,7 +128,9 @@ export function createGraphClient(options: GraphClientOptions): GraphClient {
   async function request(wanted: GraphRequest): Promise<GraphAnswer> {
     const { operation } = wanted;
     const startedAt = options.now();
-    const exchange = prepare(wanted, baseUrl);
+    const url = addressOf(wanted, baseUrl);
+    const deadline = startDeadline(wanted.signal, wanted.timeoutMs ?? defaultTimeoutMs);
+    const exchange = new Exchange(url, deadline.signal);
     let status: number | 'error' = 'error';
     let throttledMs: number | undefined;
     let resourceUnits: number | undefined;
@@ -138,6 +141,7 @@ export function createGraphClient(options: GraphClientOptions): GraphClient {
       resourceUnits = numberHeaderOf(response.headers, 'x-ms-resource-unit');
       return readAnswer(response, exchange.answerBody, operation, throttledMs);
     } finally {
+      deadline.clear();
       const sent = !(exchange.thrown instanceof GraphFailure);
       if (sent) {
         options.observe?.({
@@ -154,16 +158,13 @@ export function createGraphClient(options: GraphClientOptions): GraphClient {
   return { request, throttled, close: () => connections.close() };
 }
 
-function prepare(wanted: GraphRequest, baseUrl: string): Exchange {
-  const { operation, link, path, signal } = wanted;
+/** The address to send to. @throws {GraphFailure} when it is a link that must not be followed. */
+function addressOf({ operation, link, path }: GraphRequest, baseUrl: string): string {
   if ((link === undefined) === (path === undefined))
     throw new TypeError(`${operation}: give either path or link`);
-  if (link !== undefined) checkLink(link, baseUrl, operation);
-  const timeout = AbortSignal.timeout(wanted.timeoutMs ?? defaultTimeoutMs);
-  return new Exchange(
-    link ?? `${baseUrl}/v1.0${path}`,
-    signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
-  );
+  if (link === undefined) return `${baseUrl}/v1.0${path}`;
+  checkLink(link, baseUrl, operation);
+  return link;
 }
 
 function sendAs(call: LibraryRequest, wanted: GraphRequest): Promise<unknown> {

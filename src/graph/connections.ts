@@ -88,7 +88,7 @@ function exchange(request: WireRequest, agent: Agent): Promise<IncomingMessage> 
       signal,
     });
     outgoing.once('response', resolve);
-    outgoing.once('error', (error: NodeJS.ErrnoException) => {
+    outgoing.on('error', (error: NodeJS.ErrnoException) => {
       if (signal.aborted) reject(signal.reason as Error);
       // The server closed the kept connection while the request was on its way; it never saw it.
       else if (request.repeatable && outgoing.reusedSocket && error.code === 'ECONNRESET') {

@@ -1,5 +1,6 @@
 // Owns one delta round: pages of changed objects, from the first page or a kept link up to the delta link.
 import type { GraphClient } from './client.ts';
+import { startDeadline } from './deadline.ts';
 import { readObject, type DeltaObject } from './delta-object.ts';
 import { unreadable } from './errors.ts';
 import { createLoopGuard } from './loop-guard.ts';
@@ -48,8 +49,8 @@ export interface DeltaOptions {
 export async function* readDelta(options: DeltaOptions): AsyncGenerator<DeltaPage, void, undefined> {
   const operation = `${options.stream}.delta`;
   const guard = createLoopGuard(operation);
-  const stop = new AbortController();
-  const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal]);
+  const deadline = startDeadline(options.signal);
+  const { signal } = deadline;
   const target = options.link === undefined ? { path: firstPath(options) } : { link: options.link };
   const headers = options.priority === 'low' ? { 'x-ms-throttle-priority': 'low' } : {};
 
@@ -76,7 +77,8 @@ export async function* readDelta(options: DeltaOptions): AsyncGenerator<DeltaPag
       pending = ahead ?? fetchPage(next);
     }
   } finally {
-    stop.abort();
+    deadline.clear();
+    deadline.abort();
   }
 }
 

@@ -225,7 +225,7 @@ function errorCodes(body: unknown): string[] {
   let level: unknown = recordOf(body)['error'];
   for (let depth = 0; depth < 10 && isRecord(level); depth += 1) {
     const code = textOf(level['code']);
-    if (code !== undefined) codes.push(code);
+    if (code !== undefined) codes.push(code.replace(/[^\w.:-]+/g, '_'));
     level = level['innerError'] ?? level['innererror'];
   }
   return codes;

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
 import { type BetterSQLite3Database, drizzle } from 'drizzle-orm/better-sqlite3';
-import { migrate } from 'drizzle-orm/better-sqlite3/migrator';
+import { type MigrationMeta, readMigrationFiles } from 'drizzle-orm/migrator';
 import * as schema from './schema.ts';
 
 export type Statement = Database.Statement<unknown[]>;
@@ -15,8 +15,13 @@ export interface State {
   readonly db: BetterSQLite3Database<typeof schema>;
   /** A prepared statement, prepared once for each text. */
   sql(text: string): Statement;
-  /** Runs `work` in one immediate transaction; nested calls join the outer one. `work` must be synchronous. */
+  /**
+   * Runs `work` in one immediate transaction; nested calls join the outer one. `work` must be synchronous.
+   * It survives the end of the process at once, and a power cut from the next durable transaction on.
+   */
   transaction<T>(work: () => T): T;
+  /** A transaction that returns only when it, and all before it, would survive a power cut. Never nested. */
+  durably<T>(work: () => T): T;
   /** Writes a consistent copy to a file while the service runs. */
   backup(file: string): Promise<void>;
   close(): void;
@@ -27,29 +32,38 @@ export class StateError extends Error {
   override readonly name = 'StateError';
 }
 
-const migrationsFolder = fileURLToPath(new URL('../../drizzle', import.meta.url));
+const ownMigrations = fileURLToPath(new URL('../../drizzle', import.meta.url));
 
 interface Journal {
   readonly entries: readonly { readonly tag: string; readonly when: number }[];
+}
+
+export interface OpenOptions {
+  /** `require`: a database that lacks a migration is refused, not migrated. */
+  readonly migrations?: 'apply' | 'require';
+  /** Where the migrations lie, if not where the product has them. */
+  readonly migrationsFolder?: string;
 }
 
 /**
  * Opens (or creates) the state database and brings it to the present schema.
  * @throws StateError naming the file, and the migration where one failed.
  */
-export function openState(file: string, options: { migrations?: 'apply' | 'require' } = {}): State {
-  if (file !== ':memory:') mkdirSync(path.dirname(path.resolve(file)), { recursive: true });
+export function openState(file: string, options: OpenOptions = {}): State {
   const existed = existsSync(file);
-  let sqlite: Database.Database;
+  let sqlite: Database.Database | undefined;
   try {
+    if (file !== ':memory:') mkdirSync(path.dirname(path.resolve(file)), { recursive: true });
     sqlite = new Database(file, { timeout: 10_000 });
     sqlite.pragma('journal_mode = WAL');
-    // FULL: what was acknowledged to Microsoft must survive a power cut.
-    sqlite.pragma('synchronous = FULL');
+    // Between durable transactions no fsync is needed: whatever a power cut takes is read from Graph again.
+    sqlite.pragma('synchronous = NORMAL');
+    sqlite.pragma('wal_autocheckpoint = 8000');
     sqlite.pragma('cache_size = -32000');
     sqlite.pragma('temp_store = FILE');
     sqlite.pragma('journal_size_limit = 67108864');
   } catch (error) {
+    sqlite?.close();
     throw new StateError(
       `The state database ${file} cannot be opened: ${messageOf(error)}. ` +
         (existed
@@ -70,6 +84,15 @@ export function openState(file: string, options: { migrations?: 'apply' | 'requi
       return statement;
     },
     transaction: (work) => (sqlite.inTransaction ? work() : sqlite.transaction(work).immediate()),
+    durably(work) {
+      // FULL: the commit returns after the log, with everything before it, is on disk.
+      sqlite.pragma('synchronous = FULL');
+      try {
+        return sqlite.transaction(work).immediate();
+      } finally {
+        sqlite.pragma('synchronous = NORMAL');
+      }
+    },
     async backup(target) {
       await sqlite.backup(target);
     },
@@ -79,7 +102,7 @@ export function openState(file: string, options: { migrations?: 'apply' | 'requi
     },
   };
   try {
-    bringUpToDate(state, sqlite, options.migrations ?? 'apply');
+    bringUpToDate(file, sqlite, options.migrations ?? 'apply', options.migrationsFolder ?? ownMigrations);
   } catch (error) {
     sqlite.close();
     throw error;
@@ -87,35 +110,62 @@ export function openState(file: string, options: { migrations?: 'apply' | 'requi
   return state;
 }
 
-function bringUpToDate(state: State, sqlite: Database.Database, mode: 'apply' | 'require'): void {
-  const journal = JSON.parse(
-    readFileSync(path.join(migrationsFolder, 'meta', '_journal.json'), 'utf8'),
-  ) as Journal;
+function bringUpToDate(
+  file: string,
+  sqlite: Database.Database,
+  mode: 'apply' | 'require',
+  folder: string,
+): void {
+  const { entries } = JSON.parse(readFileSync(path.join(folder, 'meta', '_journal.json'), 'utf8')) as Journal;
   const applied = appliedMigrations(sqlite);
-  const newest = journal.entries.at(-1)?.when ?? 0;
+  const newest = entries.at(-1)?.when ?? 0;
   if (applied.some((when) => when > newest)) {
     throw new StateError(
-      `The state database ${state.path} was written by a newer version of gespage-graph-sync. ` +
+      `The state database ${file} was written by a newer version of gespage-graph-sync. ` +
         'Install that version again, or point STATE_PATH to another file.',
     );
   }
-  const pending = journal.entries.filter((entry) => !applied.includes(entry.when));
-  const next = pending[0];
+  const pending = entries.filter((entry) => !applied.includes(entry.when));
+  const [next] = pending;
   if (!next) return;
   if (mode === 'require') {
     throw new StateError(
-      `The state database ${state.path} lacks the migration ${next.tag}: run "gespage-sync migrate".`,
+      `The state database ${file} lacks the migration ${next.tag}: run "gespage-sync migrate".`,
     );
   }
-  try {
-    migrate(state.db, { migrationsFolder });
-  } catch (error) {
-    const failed = journal.entries.find((entry) => !appliedMigrations(sqlite).includes(entry.when)) ?? next;
-    throw new StateError(
-      `The migration ${failed.tag} of the state database ${state.path} failed: ${messageOf(error)}. ` +
-        'Nothing of it was kept. Restore a backup or move the file aside: it is rebuilt from the tenant.',
-    );
+  const migrations = new Map(
+    readMigrationFiles({ migrationsFolder: folder }).map((migration) => [migration.folderMillis, migration]),
+  );
+  for (const { tag, when } of pending) {
+    const migration = migrations.get(when);
+    try {
+      if (migration) applyMigration(sqlite, migration);
+    } catch (error) {
+      throw new StateError(
+        `The migration ${tag} of the state database ${file} failed: ${messageOf(error)}. ` +
+          'Nothing of it was kept. Restore a backup or move the file aside: it is rebuilt from the tenant.',
+      );
+    }
   }
+}
+
+/**
+ * One migration in one transaction, recorded as drizzle records it. Drizzle's own migrator takes all of them in a
+ * transaction that begins too late: it cannot name the one that failed, and two processes get in each other's way.
+ */
+function applyMigration(sqlite: Database.Database, migration: MigrationMeta): void {
+  sqlite
+    .transaction(() => {
+      if (appliedMigrations(sqlite).includes(migration.folderMillis)) return;
+      sqlite.exec(
+        'CREATE TABLE IF NOT EXISTS __drizzle_migrations (id SERIAL PRIMARY KEY, hash text NOT NULL, created_at numeric)',
+      );
+      for (const statement of migration.sql) sqlite.exec(statement);
+      sqlite
+        .prepare('INSERT INTO __drizzle_migrations(hash, created_at) VALUES (?, ?)')
+        .run(migration.hash, migration.folderMillis);
+    })
+    .immediate();
 }
 
 function appliedMigrations(sqlite: Database.Database): number[] {

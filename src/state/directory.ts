@@ -80,7 +80,7 @@ export function createDirectory(state: State, meta: Meta): Directory {
      ON CONFLICT(key) DO NOTHING`,
   );
   const reached = state.sql('SELECT 1 FROM group_reach WHERE group_key = ? LIMIT 1').pluck();
-  const findMember = state.sql('SELECT key, kind FROM directory_object WHERE id = ?');
+  const findMember = state.sql('SELECT key, kind, state FROM directory_object WHERE id = ?');
   const addEdge = state.sql(
     'INSERT INTO membership(group_key, member_key, nested, read) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING',
   );
@@ -90,16 +90,18 @@ export function createDirectory(state: State, meta: Meta): Directory {
   const dropEdgesOfGroup = state.sql('DELETE FROM membership WHERE group_key = ?');
   const becomeNested = state.sql('UPDATE membership SET nested = 1 WHERE member_key = ?');
 
+  /** Who was taken for gone and was not may have missed memberships. */
+  const wantAllGroups = state.sql(`UPDATE stream SET full_wanted = ? WHERE name = 'groups'`);
   const reachIsDirty = (): void => meta.setCounter('reach-dirty', 1);
 
   function remove(kind: 'user' | 'group', row: Row, to: ObjectState, cause: Cause, id: string): void {
     const pingedAt = cause.pingedAt(id);
-    if (row.state !== 'unread') {
-      // What a person was called is kept until the account is gone, so that an operator can still be told.
-      update.run(kind, to, row.properties, row.read, row.key);
-      if (kind === 'user') mark(row.key, cause, pingedAt);
-      else reachIsDirty();
-    }
+    // What a person was called is kept until the account is gone, so that an operator can still be told.
+    update.run(kind, to, row.properties, row.read, row.key);
+    if (kind === 'group') {
+      reachIsDirty();
+      if (row.kind !== 'group') becomeNested.run(row.key);
+    } else if (row.state !== 'unread') mark(row.key, cause, pingedAt);
     if (to !== 'gone') return;
     if (kind === 'group') {
       if (reached.get(row.key)) markMembers.run({ group: row.key, cause: cause.text, pingedAt });
@@ -120,14 +122,20 @@ export function createDirectory(state: State, meta: Meta): Directory {
     const pingedAt = isReached ? cause.pingedAt(groupId) : null;
     let changed = false;
     for (const member of members) {
-      let known = findMember.get(member.id) as { key: number; kind: string } | undefined;
+      let known = findMember.get(member.id) as Pick<Row, 'key' | 'kind' | 'state'> | undefined;
       if (!known) {
         if (member.removed) continue;
         const kind = member.type;
-        known = { key: Number(insert.run(member.id, kind, 'unread', null, 0).lastInsertRowid), kind };
+        known = {
+          key: Number(insert.run(member.id, kind, 'unread', null, 0).lastInsertRowid),
+          kind,
+          state: 'unread',
+        };
       }
       const nested = known.kind === 'group' || (known.kind === 'unknown' && member.type === 'group');
       let edgeChanged: boolean;
+      // The streams are not ordered against each other: a membership can be told after its member's end.
+      if (!member.removed && known.state === 'gone') continue;
       if (member.removed) {
         edgeChanged = dropEdge.run(groupKey, known.key, read).changes > 0;
       } else {
@@ -155,6 +163,7 @@ export function createDirectory(state: State, meta: Meta): Directory {
       return { key: row.key, changed: false };
     }
     update.run(kind, 'present', text, read, row.key);
+    if (row.state === 'gone') wantAllGroups.run(lastRead + 1);
     if (kind === 'group') {
       reachIsDirty();
       if (row.kind !== 'group') becomeNested.run(row.key);
@@ -197,9 +206,7 @@ export function createDirectory(state: State, meta: Meta): Directory {
     sweep(kind, beforeRead, afterKey, cause) {
       return state.transaction(() => {
         const last = state
-          .sql(
-            'SELECT max(key) FROM (SELECT key FROM directory_object WHERE key > ? ORDER BY key LIMIT ?)',
-          )
+          .sql('SELECT max(key) FROM (SELECT key FROM directory_object WHERE key > ? ORDER BY key LIMIT ?)')
           .pluck()
           .get(afterKey, kind === 'user' ? sweepRange : sweepRange / 10) as number | null;
         if (last === null) return undefined;
@@ -258,7 +265,9 @@ export function createDirectory(state: State, meta: Meta): Directory {
     const nested = state.sql(`SELECT 1 ${stale} AND m.nested = 1 LIMIT 1`);
     if (nested.get(range)) reachIsDirty();
     state
-      .sql(`DELETE FROM membership WHERE (group_key, member_key) IN (SELECT m.group_key, m.member_key ${stale})`)
+      .sql(
+        `DELETE FROM membership WHERE (group_key, member_key) IN (SELECT m.group_key, m.member_key ${stale})`,
+      )
       .run(range);
   }
 }

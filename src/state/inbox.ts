@@ -112,7 +112,7 @@ export function createInbox(state: State, meta: Meta): Inbox {
   let rejectedSincePrune = 0;
   return {
     append(items, receivedAt) {
-      state.transaction(() => {
+      state.durably(() => {
         for (const i of items) {
           insert.run(
             receivedAt,

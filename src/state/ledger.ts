@@ -27,7 +27,11 @@ export interface AuditEntry {
 export interface LedgerChanges {
   readonly to: number;
   readonly accounts: readonly LedgerRow[];
-  readonly groups: readonly { readonly externalId: string; readonly name: string; readonly present: boolean }[];
+  readonly groups: readonly {
+    readonly externalId: string;
+    readonly name: string;
+    readonly present: boolean;
+  }[];
 }
 
 export interface Ledger {
@@ -39,7 +43,10 @@ export interface Ledger {
     loginKey: string,
     standing: { present: boolean; disabledSince: number | null; pingedAt: number | null },
   ): void;
-  /** Takes the named people's logins out of the way, so that logins can change hands within one transaction. */
+  /**
+   * Takes the named people's logins out of the way, so that logins can change hands within one transaction. What
+   * stands in their place begins with a line feed, which no login does.
+   */
   parkLogins(keys: readonly number[]): void;
   /** Who among the ledger's present accounts holds these login keys. */
   holders(loginKeys: readonly string[]): Map<string, number>;
@@ -54,7 +61,10 @@ export interface Ledger {
   settleGroups(): boolean;
   /** Gives the people whom a target refused a new revision, so that the targets are offered them once more. */
   offerRefusedAgain(): void;
-  /** Marks for settling whoever has been disabled since before `limit`; returns when the next one is due. */
+  /**
+   * Marks for settling whoever has been disabled since `limit` or longer; returns when the next one is due. Not those
+   * who cannot be judged: nothing would come of it, and they would be marked again without end.
+   */
   markExpired(limit: number, cause: string): number | undefined;
 }
 
@@ -146,9 +156,7 @@ export function createLedger(state: State, meta: Meta): Ledger {
     parkLogins(keys) {
       if (keys.length === 0) return;
       state
-        .sql(
-          `UPDATE account SET login_key = '~' || key WHERE key IN (SELECT value FROM json_each(?))`,
-        )
+        .sql(`UPDATE account SET login_key = char(10) || key WHERE key IN (SELECT value FROM json_each(?))`)
         .run(JSON.stringify(keys));
     },
     holders(loginKeys) {
@@ -179,10 +187,14 @@ export function createLedger(state: State, meta: Meta): Ledger {
     changesSince(from, limit) {
       const to = (bounds.get({ from, limit }) as number | null) ?? from;
       const accounts = state
-        .sql(`SELECT ${accountColumns} FROM account a WHERE a.revision > ? AND a.revision <= ? ORDER BY a.revision`)
+        .sql(
+          `SELECT ${accountColumns} FROM account a WHERE a.revision > ? AND a.revision <= ? ORDER BY a.revision`,
+        )
         .all(from, to) as AccountColumns[];
       const groups = state
-        .sql('SELECT external_id AS externalId, name, present FROM published_group WHERE revision > ? AND revision <= ?')
+        .sql(
+          'SELECT external_id AS externalId, name, present FROM published_group WHERE revision > ? AND revision <= ?',
+        )
         .all(from, to) as { externalId: string; name: string; present: number }[];
       return {
         to,
@@ -215,14 +227,17 @@ export function createLedger(state: State, meta: Meta): Ledger {
           .run(group.key, group.id, group.name, nextRevision());
       }
       for (const key of removed) {
-        state.sql('UPDATE published_group SET present = 0, revision = ? WHERE key = ?').run(nextRevision(), key);
+        state
+          .sql('UPDATE published_group SET present = 0, revision = ? WHERE key = ?')
+          .run(nextRevision(), key);
       }
       return changed.length + removed.length > 0;
     },
     offerRefusedAgain() {
       state.transaction(() => {
         const keys = state.sql('SELECT DISTINCT key FROM refusal').pluck().all() as number[];
-        const touch = state.sql('UPDATE account SET revision = ? WHERE key = ?');
+        // Without the old receipt: the time until now says nothing about how fast changes travel.
+        const touch = state.sql('UPDATE account SET revision = ?, pinged_at = NULL WHERE key = ?');
         for (const key of keys) touch.run(nextRevision(), key);
       });
     },
@@ -231,6 +246,7 @@ export function createLedger(state: State, meta: Meta): Ledger {
         .sql(
           `INSERT INTO unsettled(key, cause)
            SELECT key, ? FROM account WHERE present = 1 AND disabled_at IS NOT NULL AND disabled_at <= ?
+           AND NOT EXISTS (SELECT 1 FROM person_issue i WHERE i.key = account.key AND i.kind = 'no-login')
            ON CONFLICT(key) DO NOTHING`,
         )
         .run(cause, limit);

@@ -15,6 +15,8 @@ export interface Meta {
   setCounter(name: CounterName, value: number): void;
   text(name: string): string | undefined;
   setText(name: string, value: string): void;
+  /** Puts everything written so far safely on disk. */
+  flush(): void;
   /** Names this ledger: revisions of another ledger cannot be compared with ours. */
   readonly ledgerId: string;
 }
@@ -26,6 +28,7 @@ export function createMeta(state: State): Meta {
   );
   const text = (name: string): string | undefined => read.get(name) as string | undefined;
   const setText = (name: string, value: string): void => void write.run(name, value);
+  let flushes = 0;
   state.transaction(() => {
     if (text('ledger-id') === undefined) setText('ledger-id', randomUUID());
   });
@@ -34,6 +37,8 @@ export function createMeta(state: State): Meta {
     setCounter: (name, value) => setText(name, String(value)),
     text,
     setText,
+    // A transaction that writes nothing does not reach the disk.
+    flush: () => state.durably(() => setText('flushed', String((flushes += 1)))),
     ledgerId: text('ledger-id') ?? '',
   };
 }

@@ -188,8 +188,6 @@ function readUser(row: AccountColumns): DirectoryUser | undefined {
     id: row['id'] as string,
     state: row['state'] as ObjectState,
     properties:
-      row['properties'] === null
-        ? {}
-        : (JSON.parse(row['properties'] as string) as Record<string, unknown>),
+      row['properties'] === null ? {} : (JSON.parse(row['properties'] as string) as Record<string, unknown>),
   };
 }

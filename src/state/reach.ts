@@ -39,7 +39,11 @@ export function createReach(state: State, meta: Meta): Reach {
         const roleBefore = new Map(before.map((row) => [row.key, `${row.scope}${row.publish}`]));
         state.sql('DELETE FROM relevant_group').run();
         for (const group of found) add.run(group.key, group.scope ? 1 : 0, group.publish ? 1 : 0);
-        state.sql('CREATE TEMP TABLE IF NOT EXISTS reach_before (group_key, root_key, PRIMARY KEY (group_key, root_key))').run();
+        state
+          .sql(
+            'CREATE TEMP TABLE IF NOT EXISTS reach_before (group_key, root_key, PRIMARY KEY (group_key, root_key))',
+          )
+          .run();
         state.sql('DELETE FROM reach_before').run();
         state.sql('INSERT INTO reach_before SELECT group_key, root_key FROM group_reach').run();
         state.sql('DELETE FROM group_reach').run();

@@ -92,12 +92,15 @@ export function createRemovals(state: State): Removals {
             .set({ status: 'superseded', decidedAt: now, supersededBy: made.id })
             .where(eq(hold.id, older.id))
             .run();
-          state.sql(`UPDATE removal SET hold_id = ? WHERE hold_id = ? AND state = 'held'`).run(made.id, older.id);
+          state
+            .sql(`UPDATE removal SET hold_id = ? WHERE hold_id = ? AND state = 'held'`)
+            .run(made.id, older.id);
         }
-        state
-          .sql(`UPDATE removal SET state = 'held', hold_id = ? WHERE state = 'proposed'`)
-          .run(made.id);
-        const people = state.sql('SELECT count(*) FROM removal WHERE hold_id = ?').pluck().get(made.id) as number;
+        state.sql(`UPDATE removal SET state = 'held', hold_id = ? WHERE state = 'proposed'`).run(made.id);
+        const people = state
+          .sql('SELECT count(*) FROM removal WHERE hold_id = ?')
+          .pluck()
+          .get(made.id) as number;
         return state.db.update(hold).set({ people }).where(eq(hold.id, made.id)).returning().get();
       });
     },
@@ -111,8 +114,7 @@ export function createRemovals(state: State): Removals {
            FROM removal r JOIN account a ON a.key = r.key WHERE r.hold_id = ? ORDER BY a.login LIMIT ?`,
         )
         .all(holdId, limit) as HeldPerson[],
-    openPeople: () =>
-      state.sql(`SELECT count(*) FROM removal WHERE state = 'held'`).pluck().get() as number,
+    openPeople: () => state.sql(`SELECT count(*) FROM removal WHERE state = 'held'`).pluck().get() as number,
     decide(id, decision, by, now) {
       return state.transaction(() => {
         const found = get(id);

@@ -29,18 +29,22 @@ export const subscription = sqliteTable('subscription', {
 export const notification = sqliteTable(
   'notification',
   {
-  id: integer().primaryKey({ autoIncrement: true }),
-  receivedAt: integer('received_at').notNull(),
-  verdict: text().notNull(),
-  kind: text({ enum: ['change', 'lifecycle', 'unknown'] }).notNull(),
-  subscriptionId: text('subscription_id'),
-  event: text(),
-  resource: text({ enum: ['users', 'groups'] }),
-  objectId: text('object_id'),
-  /** Rejected items of one request that are alike share a row. */
-  count: integer().notNull().default(1),
+    id: integer().primaryKey({ autoIncrement: true }),
+    receivedAt: integer('received_at').notNull(),
+    verdict: text().notNull(),
+    kind: text({ enum: ['change', 'lifecycle', 'unknown'] }).notNull(),
+    subscriptionId: text('subscription_id'),
+    event: text(),
+    resource: text({ enum: ['users', 'groups'] }),
+    objectId: text('object_id'),
+    /** Rejected items of one request that are alike share a row. */
+    count: integer().notNull().default(1),
   },
-  (t) => [index('notification_rejected').on(t.id).where(sql`verdict <> 'accepted'`)],
+  (t) => [
+    index('notification_rejected')
+      .on(t.id)
+      .where(sql`verdict <> 'accepted'`),
+  ],
 );
 
 /** An object to look at again: pings for it fold into one row; `version` tells whether one came meanwhile. */
@@ -58,10 +62,7 @@ export const ping = sqliteTable(
     shown: integer().notNull().default(0),
     error: text(),
   },
-  (t) => [
-    primaryKey({ columns: [t.resource, t.objectId] }),
-    index('ping_due').on(t.resource, t.dueAt),
-  ],
+  (t) => [primaryKey({ columns: [t.resource, t.objectId] }), index('ping_due').on(t.resource, t.dueAt)],
 );
 
 /** One delta stream: where it stands and when it runs next. */
@@ -107,7 +108,9 @@ export const directoryObject = sqliteTable(
   },
   (t) => [
     uniqueIndex('directory_object_id').on(t.id),
-    index('directory_object_group').on(t.key).where(sql`kind = 'group'`),
+    index('directory_object_group')
+      .on(t.key)
+      .where(sql`kind = 'group'`),
   ],
 );
 
@@ -124,7 +127,9 @@ export const membership = sqliteTable(
   (t) => [
     primaryKey({ columns: [t.groupKey, t.memberKey] }),
     index('membership_member').on(t.memberKey, t.groupKey),
-    index('membership_nested').on(t.groupKey, t.memberKey).where(sql`nested = 1`),
+    index('membership_nested')
+      .on(t.groupKey, t.memberKey)
+      .where(sql`nested = 1`),
   ],
 );
 
@@ -180,10 +185,16 @@ export const account = sqliteTable(
     pingedAt: integer('pinged_at'),
   },
   (t) => [
-    uniqueIndex('account_login').on(t.loginKey).where(sql`present = 1`),
+    uniqueIndex('account_login')
+      .on(t.loginKey)
+      .where(sql`present = 1`),
     uniqueIndex('account_revision').on(t.revision),
-    index('account_enabled').on(t.key).where(sql`present = 1 and enabled = 1`),
-    index('account_disabled').on(t.disabledAt).where(sql`present = 1 and disabled_at is not null`),
+    index('account_enabled')
+      .on(t.key)
+      .where(sql`present = 1 and enabled = 1`),
+    index('account_disabled')
+      .on(t.disabledAt)
+      .where(sql`present = 1 and disabled_at is not null`),
   ],
 );
 
@@ -258,7 +269,9 @@ export const audit = sqliteTable(
   },
   (t) => [
     index('audit_key').on(t.key),
-    index('audit_removal').on(t.at).where(sql`action in ('disable', 'delete')`),
+    index('audit_removal')
+      .on(t.at)
+      .where(sql`action in ('disable', 'delete')`),
   ],
 );
 

@@ -24,7 +24,11 @@ export function createSubscriptions(state: State): Subscriptions {
     list: () => state.db.select().from(subscription).all(),
     get: (id) => find.get(id) as SubscriptionRow | undefined,
     save(row) {
-      state.db.insert(subscription).values(row).onConflictDoUpdate({ target: subscription.id, set: row }).run();
+      state.db
+        .insert(subscription)
+        .values(row)
+        .onConflictDoUpdate({ target: subscription.id, set: row })
+        .run();
     },
     touch(id, values) {
       state.db.update(subscription).set(values).where(eq(subscription.id, id)).run();
@@ -33,7 +37,10 @@ export function createSubscriptions(state: State): Subscriptions {
       state.db.delete(subscription).where(eq(subscription.id, id)).run();
     },
     anyChallenged: () =>
-      state.db.select({ id: subscription.id }).from(subscription).where(isNotNull(subscription.challengedAt)).get() !==
-      undefined,
+      state.db
+        .select({ id: subscription.id })
+        .from(subscription)
+        .where(isNotNull(subscription.challengedAt))
+        .get() !== undefined,
   };
 }

@@ -46,7 +46,8 @@ export function createTargetStates(state: State): TargetStates {
         .sql('DELETE FROM refusal WHERE target = ? AND key IN (SELECT value FROM json_each(?))')
         .run(name, JSON.stringify(keys));
     },
-    hasRefusals: (name) => state.sql('SELECT 1 FROM refusal WHERE target = ? LIMIT 1').get(name) !== undefined,
+    hasRefusals: (name) =>
+      state.sql('SELECT 1 FROM refusal WHERE target = ? LIMIT 1').get(name) !== undefined,
     refusals: (limit) =>
       state
         .sql(

@@ -39,6 +39,8 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     }
     const present = changes.accounts.filter((row) => row.present);
     const absent = changes.accounts.filter((row) => !row.present);
+    // A target must never be ahead of what the ledger would remember after a power cut.
+    meta.flush();
     const applied = await target.apply({
       to: { ledgerId: meta.ledgerId, revision: changes.to },
       at: new Date(now()),

@@ -160,7 +160,7 @@ export function createEngine(options: EngineOptions): Engine {
     wake('users', 'groups', 'refresh');
   }
 
-  async function settleStep(): Promise<'again' | number> {
+  function settleStep(): 'again' | number {
     if (!rounds.isReady()) return 60_000;
     const revision = rooms.ledger.revision();
     const result = settler.settleSome();
@@ -212,13 +212,16 @@ export function createEngine(options: EngineOptions): Engine {
     );
   }
   addLoop('refresh', async (signal) => (rounds.isReady() ? ((await workshop.step(signal)) ?? 'idle') : 'idle'));
-  addLoop('settle', settleStep);
+  addLoop('settle', () => Promise.resolve().then(settleStep));
   deliveries.forEach((delivery) =>
     addLoop(
       `deliver ${delivery.target.name}`,
       async () => {
         const rest = await delivery.step();
-        if (rest === 'idle') wake('operate');
+        if (rest === 'idle') {
+          wake('operate');
+          announce();
+        }
         return rest;
       },
       (error, attempt) => delivery.failed(error, attempt),
@@ -234,6 +237,19 @@ export function createEngine(options: EngineOptions): Engine {
     return Promise.resolve(tickMs);
   });
 
+  let announced = false;
+  function announce(): void {
+    if (announced || !isAtRest()) return;
+    announced = true;
+    log.info('Gespage holds what the tenant has', { accounts: rooms.ledger.countPresent() });
+  }
+
+  const isAtRest = (): boolean =>
+    rounds.isReady() &&
+    people.isEmpty() &&
+    rooms.removals.countProposed() === 0 &&
+    deliveries.every((delivery) => delivery.isCurrent());
+
   /** Subscriptions come before the baseline, so that nothing falls between them. */
   async function subscribeFirst(): Promise<void> {
     if (!renewal) return;
@@ -248,6 +264,8 @@ export function createEngine(options: EngineOptions): Engine {
   return {
     async start() {
       await subscribeFirst();
+      // Whatever changed while the service was down shows in a round, whether or not its notification still comes.
+      for (const name of ['users', 'groups'] as const) streams.due(name, now());
       for (const loop of loops) loop.start();
     },
     async stop() {
@@ -260,11 +278,7 @@ export function createEngine(options: EngineOptions): Engine {
     renewal,
     rounds,
     deliveries,
-    isAtRest: () =>
-      rounds.isReady() &&
-      people.isEmpty() &&
-      rooms.removals.countProposed() === 0 &&
-      deliveries.every((delivery) => delivery.isCurrent()),
+    isAtRest,
     loops: () => loops,
   };
 }

@@ -72,14 +72,8 @@ export function createOperations(options: OperateOptions): Operations {
       finish(run, plan.counts['held'] ? 'held' : 'succeeded', plan.counts);
       return 0;
     }
-    switch (run.phase) {
-      case 'reading':
-        return run.person === null ? read(run) : readPerson(run, run.person, signal);
-      case 'settling':
-        return settled(run);
-      default:
-        return delivered(run);
-    }
+    if (run.phase === 'reading') return run.person === null ? read(run) : readPerson(run, run.person, signal);
+    return run.phase === 'settling' ? settled(run) : delivered(run);
   }
 
   function read(run: RunRow): number {

@@ -1,7 +1,7 @@
 // Owns the reading of named users after a ping: few by $batch, many by one delta round.
 import type { Found } from '../graph/lookups.ts';
 import type { DeltaObject } from '../graph/delta.ts';
-import { GraphFailure } from '../graph/errors.ts';
+import type { GraphFailure } from '../graph/errors.ts';
 import { isUnreadable } from '../graph/unreadable.ts';
 import type { Outcome, Ping } from '../state/inbox.ts';
 import type { StateRooms } from '../state/rooms.ts';
@@ -48,8 +48,11 @@ export function createRefresher(options: RefreshOptions): Refresher {
     state.transaction(() => {
       for (const ping of pings) {
         const outcome = outcomes.get(ping.objectId) ?? { kind: 'failed' };
-        if (outcome.kind === 'put-off') inbox.postpone('users', ping, outcome.until, 'Graph asked for a pause');
-        else inbox.advance('users', ping, outcome.kind, now());
+        if (outcome.kind === 'put-off') {
+          inbox.postpone('users', ping, outcome.until, 'Graph asked for a pause');
+          // One round answers all whom Graph put off, for the price of one request.
+          streams.due('users', outcome.until);
+        } else inbox.advance('users', ping, outcome.kind, now());
       }
     });
     return 0;

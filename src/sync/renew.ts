@@ -99,11 +99,12 @@ export function createRenewal(options: RenewalOptions): Renewal {
   const isResource = (remote: GraphSubscription, resource: StreamName): boolean =>
     plainResource(remote.resource) === resource;
 
-  /** When half of the granted life is over, or at once when Graph asks; ten minutes after the last touch. */
+  /** When half of the granted life is over, or at once when Graph asks; ten minutes after the last renewal. */
   function dueAt(row: SubscriptionRow): number {
     const half = row.expiresAt - (row.expiresAt - row.touchedAt) / 2;
-    const wanted = row.challengedAt === null ? half : now();
-    const allowed = Math.min(row.touchedAt + untouchedMs, Math.max(half, row.expiresAt - untouchedMs));
+    const wanted = row.challengedAt ?? half;
+    const renewedAt = row.touchedAt === row.createdAt ? -Infinity : row.touchedAt;
+    const allowed = Math.min(renewedAt + untouchedMs, Math.max(half, row.expiresAt - untouchedMs));
     return Math.max(wanted, allowed);
   }
 

@@ -1,5 +1,5 @@
 // Owns the verdict on each item of a batch: is it ours, is it genuine, and what does it say to look at again.
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
 import type { InboxItem, StreamName, Verdict } from '../state/inbox.ts';
 
@@ -45,19 +45,16 @@ export function readBatch(body: unknown): readonly unknown[] | undefined {
  * @see https://learn.microsoft.com/graph/change-notifications-delivery-webhooks
  */
 export function judgeBatch(items: readonly unknown[], options: JudgeOptions): InboxItem[] {
-  const known = new Map<string, KnownSubscription | undefined>();
-  const find = (id: string): KnownSubscription | undefined => {
-    if (!known.has(id)) known.set(id, options.findSubscription(id));
-    return known.get(id);
-  };
   const accepted: InboxItem[] = [];
-  const rejected = new Map<Verdict, InboxItem>();
+  const rejected = new Map<string, InboxItem>();
+  const tenantId = options.tenantId();
   for (const raw of items) {
-    const judged = judgeItem(raw, find, options.tenantId());
+    const judged = judgeItem(raw, options.findSubscription, tenantId);
     if (judged.verdict === 'accepted') accepted.push(judged);
     else {
-      const alike = rejected.get(judged.verdict);
-      rejected.set(judged.verdict, alike ? { ...alike, count: alike.count + 1 } : judged);
+      const sort = `${judged.kind} ${judged.verdict}`;
+      const alike = rejected.get(sort);
+      rejected.set(sort, alike ? { ...alike, count: alike.count + 1 } : judged);
     }
   }
   return [...accepted, ...rejected.values()];
@@ -73,8 +70,10 @@ function judgeItem(
   const item = parsed.data;
   const subscription = find(item.subscriptionId);
   if (!subscription) return verdictOn('unknown-subscription', item);
-  if (!isSameSecret(item.clientState ?? '', subscription.clientState)) return verdictOn('wrong-client-state', item);
-  if (tenantId !== undefined && item.tenantId.toLowerCase() !== tenantId) return verdictOn('wrong-tenant', item);
+  if (!isSameSecret(item.clientState ?? '', subscription.clientState))
+    return verdictOn('wrong-client-state', item);
+  if (tenantId !== undefined && item.tenantId.toLowerCase() !== tenantId)
+    return verdictOn('wrong-tenant', item);
   if (isLifecycle(item)) return { ...verdictOn('accepted', item), resource: subscription.resource };
   const path = splitResource(item.resource ?? '');
   if (path.collection !== subscription.resource) return verdictOn('wrong-resource', item);
@@ -86,7 +85,8 @@ function judgeItem(
   };
 }
 
-const isLifecycle = (item: Item): boolean => item.lifecycleEvent !== undefined && item.lifecycleEvent !== null;
+const isLifecycle = (item: Item): boolean =>
+  item.lifecycleEvent !== undefined && item.lifecycleEvent !== null;
 
 function verdictOn(verdict: Verdict, item?: Item): InboxItem {
   return {
@@ -108,6 +108,6 @@ function splitResource(resource: string): { collection: string; id: string | und
 
 /** Compares digests, so that neither the length nor the first difference shows in the time taken. */
 function isSameSecret(given: string, expected: string): boolean {
-  const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+  const digest = (text: string): Buffer => hash('sha256', text, 'buffer');
   return timingSafeEqual(digest(given), digest(expected));
 }

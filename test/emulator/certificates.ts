@@ -6,7 +6,9 @@ export type ServerCertificate = { caPem: string; key: string; cert: string };
 
 /** Makes a certificate authority and a server certificate for localhost and 127.0.0.1, signed by it. */
 export async function makeServerCertificate(): Promise<ServerCertificate> {
-  const authority = await generate([{ name: 'commonName', value: 'Emulated Graph CA' }], {
+  // A name of its own: with two authorities of one name in one process, OpenSSL tries the wrong key.
+  const name = `Emulated Graph CA ${crypto.randomUUID()}`;
+  const authority = await generate([{ name: 'commonName', value: name }], {
     keyType: 'ec',
     algorithm: 'sha256',
     extensions: [

@@ -31,6 +31,8 @@ export type DeliverySettings = {
   retryBaseMs: number;
   retryMaxMs: number;
   giveUpAfterMs: number;
+  /** How late notifications come for an endpoint that is judged slow. */
+  slowDelayMs: number;
 };
 
 export const defaultDeliverySettings: DeliverySettings = {
@@ -47,6 +49,7 @@ export const defaultDeliverySettings: DeliverySettings = {
   retryBaseMs: 1000,
   retryMaxMs: 600_000,
   giveUpAfterMs: 4 * 3_600_000,
+  slowDelayMs: 600_000,
 };
 
 export type Item = { url: string; notice: Notice; seq: number | null };
@@ -104,6 +107,7 @@ export function createDelivery(context: {
   };
   let held: Item[] | null = null;
   let waiting = 0;
+  let underWay = 0;
   let closed = false;
 
   const later = (ms: number, items: number, act: () => void): void => {
@@ -141,6 +145,7 @@ export function createDelivery(context: {
     for (const { seq } of batch) if (seq !== null && !sentAt.has(seq)) sentAt.set(seq, now);
     counts.posts += 1;
     counts.items += batch.length;
+    underWay += batch.length;
     const { host } = new URL(url);
     const timeout = count === 1 ? settings.firstTimeoutMs : settings.retryTimeoutMs;
     const body = JSON.stringify({ value: batch.map(({ notice }) => notice) });
@@ -153,8 +158,10 @@ export function createDelivery(context: {
       if (durations.length > 100_000) durations.splice(0, 50_000);
     } catch {
       status = 'none';
-      reputation.record(host, timeout + 1);
+      // A refused connection is no slow answer; only waiting in vain is.
+      if (Date.now() - now >= timeout) reputation.record(host, Date.now() - now + 1);
     }
+    underWay -= batch.length;
     counts.statuses[status] = (counts.statuses[status] ?? 0) + 1;
     if (closed) return;
     if (/^2\d\d$/.test(status)) {
@@ -180,7 +187,8 @@ export function createDelivery(context: {
       return;
     }
     history.push(item);
-    const delay = drawSize(settings.delayMs, random) + (standing === 'slow' ? 600_000 : 0);
+    if (history.length > 200_000) history.splice(0, 100_000);
+    const delay = drawSize(settings.delayMs, random) + (standing === 'slow' ? settings.slowDelayMs : 0);
     if (delay > 0) later(delay, 1, () => push(item));
     else push(item);
     if (random.chance(settings.duplicates)) later(delay + random.int(1, 500), 1, () => push(item));
@@ -209,8 +217,8 @@ export function createDelivery(context: {
       return again.length;
     },
     pending: () => {
-      const queued = [...queues.values()].reduce((sum, queue) => sum + queue.items.length + queue.active, 0);
-      return queued + waiting + (held?.length ?? 0);
+      const queued = [...queues.values()].reduce((sum, queue) => sum + queue.items.length, 0);
+      return queued + waiting + underWay + (held?.length ?? 0);
     },
     close: () => {
       closed = true;

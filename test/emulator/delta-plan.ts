@@ -64,8 +64,11 @@ export type Unit = {
   asOf: number;
   /** Names that changed, or null where the object is new to the reader. */
   changed: ReadonlySet<string> | null;
-  members: readonly { ref: Ref; added: boolean }[] | null;
+  members: MemberList | null;
 };
+
+/** Members as numbers, for there are millions: a ref for a member, `-1 - ref` for one who left. */
+export type MemberList = ArrayLike<number>;
 
 export type Plan = { length: number; unit(position: number): Unit | undefined };
 
@@ -112,14 +115,16 @@ function planAllUsers(
 }
 
 function splitMembers(
-  members: readonly { ref: Ref; added: boolean }[],
+  members: Uint32Array | number[],
   settings: DeltaSettings,
   random: Random,
-): (readonly { ref: Ref; added: boolean }[])[] {
-  const pieces: (readonly { ref: Ref; added: boolean }[])[] = [];
+): MemberList[] {
+  const pieces: MemberList[] = [];
   for (let at = 0; at < members.length;) {
     const size = Math.max(1, drawSize(settings.memberChunk, random));
-    pieces.push(members.slice(at, at + size));
+    pieces.push(
+      members instanceof Uint32Array ? members.subarray(at, at + size) : members.slice(at, at + size),
+    );
     at += size;
   }
   return pieces;
@@ -131,20 +136,15 @@ function fullMembers(
   asOf: number,
   settings: DeltaSettings,
   random: Random,
-) {
-  const members: { ref: Ref; added: boolean }[] = [];
+): Uint32Array | number[] {
   const current = directory.members.at(group, asOf);
-  for (let i = 0; i < current.length; i++) {
-    const ref = current[i] as Ref;
-    const kept =
-      settings.softDeletedMembers ||
-      directory.stateAt(kindOfRef(ref), indexOfRef(ref), asOf)?.status === 'active';
-    if (kept) members.push({ ref, added: true });
-  }
+  if (settings.softDeletedMembers && settings.formerMembers === 0) return current;
+  const isActive = (ref: Ref): boolean =>
+    directory.stateAt(kindOfRef(ref), indexOfRef(ref), asOf)?.status === 'active';
+  const members: number[] = Array.from(current).filter((ref) => settings.softDeletedMembers || isActive(ref));
   for (let i = 0; i < settings.formerMembers && directory.table('user').count > 0; i++) {
     const ref = random.int(0, directory.table('user').count - 1);
-    if (!directory.members.has(group, ref, asOf))
-      members.splice(random.int(0, members.length), 0, { ref, added: false });
+    if (!directory.members.has(group, ref, asOf)) members.splice(random.int(0, members.length), 0, -1 - ref);
   }
   return members;
 }
@@ -159,11 +159,10 @@ function planAllGroups(
   const all = token.ids
     ? indicesOf(directory, 'group', token.ids)
     : Array.from({ length: token.size }, (_, i) => i);
-  const tracksMembers = token.select === null || token.select.includes('members');
   for (const index of all) {
     const bare: Unit = { index, asOf: token.to, changed: null, members: null };
     const pieces =
-      tracksMembers && directory.stateAt('group', index, token.to)?.status === 'active'
+      tracksMembers(token) && directory.stateAt('group', index, token.to)?.status === 'active'
         ? splitMembers(fullMembers(directory, index, token.to, settings, random), settings, random)
         : [];
     if (pieces.length === 0) units.push(bare);
@@ -220,6 +219,25 @@ function withSiblings(changed: Set<string>, tracked: readonly string[] | null): 
   return changed;
 }
 
+function tracksMembers(token: DeltaToken): boolean {
+  return token.select === null || token.select.includes('members');
+}
+
+function changedMembers(
+  directory: Directory,
+  group: number,
+  own: Gathered,
+  token: DeltaToken,
+  settings: DeltaSettings,
+  random: Random,
+): Uint32Array | number[] {
+  if (own.fresh) return fullMembers(directory, group, token.to, settings, random);
+  const entry = (ref: Ref, added: boolean): number => (added ? ref : -1 - ref);
+  if (settings.memberEvents === 'all') return own.members.map(({ ref, added }) => entry(ref, added));
+  const touched = new Set(own.members.map(({ ref }) => ref));
+  return [...touched].map((ref) => entry(ref, directory.members.has(group, ref, token.to)));
+}
+
 function planChanges(
   directory: Directory,
   token: DeltaToken,
@@ -238,18 +256,10 @@ function planChanges(
     if (own.seqs.length > 1 && middle !== undefined && random.chance(settings.repeatObjects)) {
       placed.push({ key: key * random.next(), unit: { ...bare, asOf: middle } });
     }
-    const tracksMembers = token.select === null || token.select.includes('members');
     const members =
-      !active || token.stream === 'users' || !tracksMembers
-        ? []
-        : own.fresh
-          ? fullMembers(directory, index, token.to, settings, random)
-          : settings.memberEvents === 'all'
-            ? own.members
-            : [...new Set(own.members.map(({ ref }) => ref))].map((ref) => ({
-                ref,
-                added: directory.members.has(index, ref, token.to),
-              }));
+      active && token.stream === 'groups' && tracksMembers(token)
+        ? changedMembers(directory, index, own, token, settings, random)
+        : [];
     const pieces = splitMembers(members, settings, random);
     if (pieces.length === 0) placed.push({ key, unit: bare });
     pieces.forEach((piece, i) => placed.push({ key: key + i * 1e-3, unit: { ...bare, members: piece } }));

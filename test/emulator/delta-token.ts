@@ -60,7 +60,8 @@ export function createTokenCodec(options: {
   random: Random;
   now: () => number;
   lifeMs: () => number;
-  graphBaseUrl: () => string;
+  /** Where `Location` points. */
+  origin: () => string;
 }): TokenCodec {
   const key = `${options.random.next()}`;
   const epochs: Record<Stream, number> = { users: 0, groups: 0 };
@@ -70,7 +71,7 @@ export function createTokenCodec(options: {
 
   const refuse = (token: DeltaToken, style: ResetStyle): Answer => {
     const message = 'The sync state generation is not found; continue with a full synchronization.';
-    const initial = `${options.graphBaseUrl()}/v1.0/${token.stream}/delta?`;
+    const initial = `${options.origin()}/v1.0/${token.stream}/delta?`;
     const select = token.select ? `$select=${token.select.join(',')}&` : '';
     switch (style) {
       case 'gone-location':

@@ -1,11 +1,12 @@
 // Owns the delta routes of users and groups: query rules, pages, links and tombstones.
-import { badRequest, denied, jsonAnswer, parseQuery, textAnswer, errorAnswer } from './answers.ts';
+import { badRequest, denied, jsonAnswer, parseQuery, textAnswer } from './answers.ts';
 import type { Answer, GraphRequest } from './answers.ts';
 import { drawSize, planRound } from './delta-plan.ts';
 import type { DeltaSettings, Plan, Unit } from './delta-plan.ts';
+import { mayReadStream, readIds, readTracked, refuseOptions } from './delta-query.ts';
 import type { DeltaToken, Stream, TokenCodec } from './delta-token.ts';
 import type { Directory } from './directory.ts';
-import { defaultProperties, isKnownProperty, outsideTheStore, relations } from './properties.ts';
+import { defaultProperties, relations } from './properties.ts';
 import type { Kind } from './properties.ts';
 import { createRandom, mix32, randomGuid } from './random.ts';
 import type { Random } from './random.ts';
@@ -16,7 +17,7 @@ import type { Writer } from './serialise.ts';
 export type DeltaFaults = {
   /** Answers the same page for ever: with the very same next link, or with ever new ones. */
   loop: 'same-link' | 'fresh-links' | null;
-  /** Next links point to this origin instead of Graph's. */
+  /** Next links, and `Location` of a 410, point to this origin instead of Graph's. */
   foreignOrigin: string | null;
   /** So many of the next pages come with neither link. */
   pagesWithoutLink: number;
@@ -118,6 +119,7 @@ export function createDelta(context: DeltaContext): DeltaRoutes {
     token: DeltaToken,
     request: GraphRequest,
     write: Writer,
+    minimal: boolean,
   ): string => {
     if (unit.index < 0) return `{"id":"${randomGuid(random)}","@removed":{"reason":"deleted"}}`;
     const version = directory.stateAt(kind, unit.index, unit.asOf);
@@ -127,16 +129,19 @@ export function createDelta(context: DeltaContext): DeltaRoutes {
       const reason = version.status === 'deleted' ? 'changed' : 'deleted';
       return `{"id":"${directory.idOf(kind, unit.index)}","@removed":{"reason":"${reason}"}}`;
     }
-    const minimal = request.headers['prefer']?.toLowerCase().includes('return=minimal') && unit.changed;
-    const names = minimal ? namesOf(token, kind).filter((name) => unit.changed?.has(name)) : null;
+    const names =
+      minimal && unit.changed ? namesOf(token, kind).filter((name) => unit.changed?.has(name)) : null;
     const head = `{${(names ? writerFor(kind, names) : write)(unit.index, version)}`;
     if (!unit.members || hides(directory, kind, unit, request)) return `${head}}`;
-    const members = unit.members.map(({ ref, added }) => writeMember(directory, ref, !added));
+    const members = Array.from(unit.members, (entry) =>
+      writeMember(directory, entry < 0 ? -1 - entry : entry, entry < 0),
+    );
     return `${head},"members@delta":[${members.join(',')}]}`;
   };
 
   const writePage = (token: DeltaToken, request: GraphRequest): Answer => {
     const kind: Kind = token.stream === 'users' ? 'user' : 'group';
+    const minimal = request.headers['prefer']?.toLowerCase().includes('return=minimal') ?? false;
     const record = records.get(token.salt);
     if (record) record.pages += 1;
     const plan = planOf(token);
@@ -154,7 +159,7 @@ export function createDelta(context: DeltaContext): DeltaRoutes {
       const write = writerFor(kind, namesOf(token, kind));
       for (; position < plan.length && items.length < most && members > 0; position++) {
         const unit = plan.unit(position) as Unit;
-        const text = writeUnit(kind, unit, token, request, write);
+        const text = writeUnit(kind, unit, token, request, write, minimal);
         if (text === '') continue;
         items.push(text);
         if (token.from < 0 && items.length < most && dice.chance(settings.repeatObjects)) items.push(text);
@@ -170,7 +175,6 @@ export function createDelta(context: DeltaContext): DeltaRoutes {
     const link = chooseLink(token, next, finished);
     const select = token.select ? `(${token.select.join(',')})` : '';
     const heading = `"@odata.context":"${context.graphBaseUrl()}/v1.0/$metadata#${token.stream}${select}"`;
-    const minimal = request.headers['prefer']?.toLowerCase().includes('return=minimal');
     return textAnswer(
       200,
       `{${heading}${link},"value":[${items.join(',')}]}`,
@@ -195,20 +199,12 @@ export function createDelta(context: DeltaContext): DeltaRoutes {
 
   const handle: DeltaRoutes['handle'] = (stream, request) => {
     if (request.method !== 'GET') return badRequest('Delta is read with GET.');
-    if (!mayRead(stream, request.roles)) return denied();
+    if (!mayReadStream(stream, request.roles)) return denied();
     const query = parseQuery(request.rawQuery);
-    const select = readSelect(stream, query);
+    const select = readTracked(stream, query);
     if (select !== null && 'status' in select) return select;
-    const unsupported = [...query.keys()].find(
-      (name) => name.startsWith('$') && !['$select', '$filter', '$deltatoken', '$skiptoken'].includes(name),
-    );
-    if (unsupported) {
-      return errorAnswer(
-        400,
-        'Request_UnsupportedQuery',
-        `Query option '${unsupported}' is not supported by delta.`,
-      );
-    }
+    const refused = refuseOptions(query);
+    if (refused) return refused;
     const skip = query.get('$skiptoken');
     const delta = query.get('$deltatoken');
     if (skip !== undefined) {
@@ -231,7 +227,7 @@ export function createDelta(context: DeltaContext): DeltaRoutes {
       if (token.use !== 'delta') return badRequest('This is not a delta token.');
       return writePage(begin({ ...token, select: select ?? token.select, issued: now() }), request);
     }
-    const ids = readFilter(query.get('$filter'));
+    const ids = readIds(query.get('$filter'));
     if (ids !== null && 'status' in ids) return ids;
     return writePage(begin({ ...fresh, ids }), request);
   };
@@ -248,40 +244,4 @@ function hides(directory: Directory, kind: Kind, unit: Unit, request: GraphReque
   const version = directory.stateAt(kind, unit.index, unit.asOf);
   const hidden = version?.props?.['visibility'] === 'HiddenMembership';
   return hidden && !request.roles.has('Member.Read.Hidden');
-}
-
-function mayRead(stream: Stream, roles: ReadonlySet<string>): boolean {
-  if (roles.has('Directory.Read.All')) return true;
-  if (stream === 'users') return roles.has('User.Read.All');
-  return roles.has('GroupMember.Read.All') || roles.has('Group.Read.All');
-}
-
-function readSelect(stream: Stream, query: Map<string, string>): readonly string[] | null | Answer {
-  const kind: Kind = stream === 'users' ? 'user' : 'group';
-  const text = query.get('$select');
-  if (text === undefined) return null;
-  const names = [...new Set(text.split(',').map((name) => name.trim()))].filter((name) => name !== '');
-  for (const name of names) {
-    if (outsideTheStore.has(name)) {
-      return errorAnswer(501, 'NotImplemented', `The property '${name}' cannot be read from a collection.`);
-    }
-    if (!isKnownProperty(kind, name)) {
-      return badRequest(`Could not find a property named '${name}' on type 'microsoft.graph.${kind}'.`);
-    }
-  }
-  return names.length > 0 ? names : null;
-}
-
-function readFilter(text: string | undefined): readonly string[] | null | Answer {
-  if (text === undefined) return null;
-  const ids: string[] = [];
-  for (const term of text.split(/\s+or\s+/i)) {
-    const id = /^\s*id\s+eq\s+'([^']+)'\s*$/i.exec(term)?.[1];
-    if (!id)
-      return errorAnswer(400, 'Request_UnsupportedQuery', "Delta filters only by id eq '…' or id eq '…'.");
-    ids.push(id);
-  }
-  if (ids.length > 50)
-    return errorAnswer(400, 'Request_UnsupportedQuery', 'Delta filters by at most 50 ids.');
-  return ids;
 }

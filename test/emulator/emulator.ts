@@ -13,7 +13,7 @@
 // Administration  createUser, updateUser, softDeleteUser, restoreUser, hardDeleteUser, createGroup, updateGroup,
 //                 deleteGroup, restoreGroup, hardDeleteGroup, addMember, removeMember, changeMembers,
 //                 createDevice, createServicePrincipal, churn. All give a Change {seq, kind, id, operation, at}.
-// Truth           snapshot, user, group, effectiveMembers, userId(index), groupId(index).
+// Truth           snapshot, usersFrom, count, user, group, effectiveMembers, userId(index), groupId(index).
 // Settings        configure({delta, deltaFaults, delivery, subscriptions, mutations, lag, signIn}): options.ts lists all.
 // Faults          addFault, removeFault, clearFaults, throttle, stopThrottle, setQuota, expireDeltaTokens, revokeTokens,
 //                 freeze/thaw (a replica that stops), vanishSubscription, lifecycle, holdNotifications,
@@ -134,7 +134,12 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   const mutations = createMutations(directory, settings.mutations, domain, (entry) =>
     notifier.announce(entry),
   );
-  const tokens = createTokenCodec({ random, now, lifeMs: () => settings.delta.tokenLifeMs, graphBaseUrl });
+  const tokens = createTokenCodec({
+    random,
+    now,
+    lifeMs: () => settings.delta.tokenLifeMs,
+    origin: () => settings.deltaFaults.foreignOrigin ?? graphBaseUrl(),
+  });
   const delta = createDelta({
     directory,
     tokens,

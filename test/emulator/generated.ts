@@ -39,6 +39,8 @@ const departments = [
 const titles = ['Professor', 'Student', 'Librarian', 'Technician', 'Assistant', 'Researcher'];
 const groupNames = ['Printers', 'Staff', 'Students', 'Course', 'Project', 'Laboratory', 'Équipe', 'Faculty'];
 
+const unsetAttributes = `${Array.from({ length: 14 }, (_, n) => `,"extensionAttribute${n + 2}":null`).join('')}}`;
+
 const special: Record<string, string> = { ø: 'o', ł: 'l', ß: 'ss' };
 
 function ascii(text: string): string {
@@ -54,10 +56,11 @@ const asciiSurname = surnames.map(ascii);
 
 /** Makes the generator of a seed. `domain` is the tenant's verified domain; ids come from `userKey`. */
 export function createGenerated(seed: number, domain: string, userKey: number): Generated {
-  const hash = (index: number): number => mix32(index ^ mix32(seed + 0x51ed270b));
+  const salt = mix32(seed + 0x51ed270b);
+  const hash = (index: number): number => mix32(index ^ salt);
   const given = (h: number): number => h & 31;
   const last = (h: number): number => (h >>> 5) & 31;
-  const share = (h: number, salt: number): number => mix32(h + salt) % 100;
+  const share = (h: number, trait: number): number => mix32(h + trait) % 100;
   const quote = (text: string): string => `"${text}"`;
   const guest = (h: number): boolean => share(h, 2) < 4;
   const nickname = (i: number, h: number): string =>
@@ -98,13 +101,10 @@ export function createGenerated(seed: number, domain: string, userKey: number): 
     usageLocation: () => '"FR"',
     createdDateTime: (i) =>
       quote(new Date(1_500_000_000_000 + i * 60_000).toISOString().replace('.000Z', 'Z')),
-    onPremisesExtensionAttributes: (i) => {
-      const attributes = Array.from({ length: 15 }, (_, n) => {
-        const value = n === 0 && i % 3 === 0 ? `"CARD${10_000_000 + i}"` : 'null';
-        return `"extensionAttribute${n + 1}":${value}`;
-      });
-      return `{${attributes.join(',')}}`;
-    },
+    onPremisesExtensionAttributes: (i) =>
+      i % 3 === 0
+        ? `{"extensionAttribute1":"CARD${10_000_000 + i}"${unsetAttributes}`
+        : `{"extensionAttribute1":null${unsetAttributes}`,
     employeeOrgData: (i) =>
       i % 5 === 0
         ? `{"division":null,"costCenter":"C${share(hash(i), 16)}"}`

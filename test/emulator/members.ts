@@ -23,7 +23,7 @@ export type MemberEvent = { seq: number; ref: Ref; added: boolean };
 
 export type Members = {
   /** The direct members of a group as they were after change `asOf`. */
-  at(group: number, asOf: number): ArrayLike<Ref>;
+  at(group: number, asOf: number): Uint32Array | Ref[];
   has(group: number, ref: Ref, asOf: number): boolean;
   change(group: number, event: MemberEvent): void;
   /** Everything added and removed since the seed, oldest first. */

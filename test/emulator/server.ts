@@ -41,6 +41,17 @@ export function createGraphServer(context: ServerContext): Server {
     });
   });
   server.keepAliveTimeout = 60_000;
+  // Only the socket below TLS can send a reset; the two are paired by the client's port.
+  const raw = new Map<number, Socket>();
+  server.on('connection', (socket: Socket) => {
+    const port = socket.remotePort ?? 0;
+    raw.set(port, socket);
+    socket.once('close', () => raw.delete(port));
+  });
+  const reset = (req: IncomingMessage): void => {
+    raw.get(req.socket.remotePort ?? 0)?.resetAndDestroy();
+    req.socket.destroy();
+  };
 
   const answer = async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
     const { path, rawQuery, segments } = parseTarget(req.url ?? '/');
@@ -68,6 +79,7 @@ export function createGraphServer(context: ServerContext): Server {
       ? await answerGraph(req, { method, path: below, rawQuery, segments: segments.slice(1), body })
       : (context.signIn.handle(method, path, rawQuery, body) ??
         errorAnswer(404, 'NotFound', 'Neither a Graph path nor one of the token authority.'));
+    if (fault?.type === 'lost-answer') return reset(req);
     finish(req, res, made, fault);
   };
 
@@ -118,9 +130,8 @@ function finish(
   answer: Answer,
   fault: FaultAction | undefined,
 ): void {
+  // Sending is what remains for a request that no fault, or one already served, has hit.
   switch (fault?.type) {
-    case 'lost-answer':
-      return reset(req);
     case 'truncate': {
       const bytes = Buffer.from(answer.body);
       res.writeHead(answer.status, { ...answer.headers, 'content-length': bytes.length + 1 });
@@ -133,15 +144,13 @@ function finish(
         headers: { 'content-type': 'text/html' },
         body: fault.body ?? '<html><body>Our services are not available right now</body></html>',
       });
-    default:
+    case undefined:
+    case 'delay':
+    case 'lost-answer':
+    case 'reset':
+    case 'status':
       return send(req, res, answer);
   }
-}
-
-function reset(req: IncomingMessage): void {
-  const { socket } = req;
-  if ('resetAndDestroy' in socket) socket.resetAndDestroy();
-  else (socket as Socket).destroy();
 }
 
 function send(req: IncomingMessage, res: ServerResponse, answer: Answer): void {

@@ -19,6 +19,10 @@ export type Snapshot = {
 
 export type Truth = {
   snapshot(): Snapshot;
+  /** How many objects of the kind ever existed. */
+  count(kind: Kind): number;
+  /** So many users from this number on, for tenants too large for one snapshot. */
+  usersFrom(index: number, count: number): ObjectTruth[];
   user(id: string): ObjectTruth | undefined;
   group(id: string): GroupTruth | undefined;
   /** Ids of the active users in an active group, nested groups included, sorted; empty for a deleted group. */
@@ -52,6 +56,11 @@ export function createTruth(directory: Directory): Truth {
       users: indices('user').map((index) => objectAt('user', index)),
       groups: indices('group').map(groupAt),
     }),
+    count: (kind) => directory.table(kind).count,
+    usersFrom: (index, count) =>
+      Array.from({ length: Math.max(0, Math.min(count, directory.table('user').count - index)) }, (_, i) =>
+        objectAt('user', index + i),
+      ),
     user: (id) => {
       const found = directory.find(id, ['user']);
       return found && objectAt('user', found.index);

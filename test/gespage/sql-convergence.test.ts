@@ -61,11 +61,8 @@ function createLedger() {
           holder == null || holder.externalId === idOf(change.person)
             ? change.login
             : read(change.person)?.login;
-        const parts = {
-          fields: { displayName: change.name },
-          enabled: change.enabled,
-          groups: change.groups,
-        };
+        const listed = change.groups.filter((number) => named.get(idOf(number))?.name !== null);
+        const parts = { fields: { displayName: change.name }, enabled: change.enabled, groups: listed };
         if (login !== undefined) write(makeAccount(change.person, login, parts));
       } else if (change.do === 'swap') {
         const [one, two] = [read(change.person), read(change.other)];
@@ -75,7 +72,14 @@ function createLedger() {
       } else if (change.do === 'remove' && read(change.person) !== undefined) {
         accounts.set(idOf(change.person), { revision: ++revision, account: null });
       } else if (change.do === 'group') {
-        named.set(idOf(change.group), { revision: ++revision, name: change.name });
+        const id = idOf(change.group);
+        named.set(id, { revision: ++revision, name: change.name });
+        // As in the real ledger: a group that is no longer published leaves the accounts.
+        const members = change.name !== null ? [] : [...accounts.values()].map(({ account }) => account);
+        for (const account of members) {
+          if (account?.groups.includes(id))
+            write({ ...account, groups: account.groups.filter((one) => one !== id) });
+        }
       }
     },
     /** The next `limit` changes after a revision. */

@@ -1,3 +1,5 @@
+// Owns the proof of one request: token, links, throttling, connections, answers that are no use.
+import { getEventListeners } from 'node:events';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { GraphFailure } from '../../src/graph/errors.ts';
@@ -324,6 +326,15 @@ describe('an answer that is no use', () => {
     ).toBe('halted');
     expect(server.asked).toHaveLength(1);
   });
+});
+
+it("nothing is left behind at the caller's signal", async () => {
+  const { client } = makeBench(server.origin);
+  const stop = new AbortController();
+  answers({ body: {} }, { status: 500 }, { body: {} });
+  await client.request({ operation: 'x', path: '/users', signal: stop.signal });
+  await failureOf(client.request({ operation: 'x', path: '/users', signal: stop.signal }));
+  expect(getEventListeners(stop.signal, 'abort')).toHaveLength(0);
 });
 
 it('a failed sign-in is the failure of the request, and nothing is sent', async () => {

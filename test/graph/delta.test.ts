@@ -1,3 +1,4 @@
+// Owns the proof of delta rounds and of reading what they hold.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { GraphClient, GraphRequest } from '../../src/graph/client.ts';

@@ -1,3 +1,4 @@
+// Owns the proof of the classifier: every side of every limit, and that nothing makes it throw.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { classify, GraphFailure, type ClassifyInput, type FailureKind } from '../../src/graph/errors.ts';

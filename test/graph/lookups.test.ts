@@ -1,3 +1,4 @@
+// Owns the proof of lookups through batches.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { lookUpDeletedUsers, lookUpGroups, lookUpUsers } from '../../src/graph/lookups.ts';
 import {

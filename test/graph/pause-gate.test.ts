@@ -1,3 +1,4 @@
+// Owns the proof of the pause gate.
 import { describe, expect, it } from 'vitest';
 import { createPauseGate } from '../../src/graph/pause-gate.ts';
 import { handClock } from './wire-server.ts';

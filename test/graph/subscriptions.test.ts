@@ -1,3 +1,4 @@
+// Owns the proof of the subscription calls.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   createSubscription,

@@ -1,3 +1,4 @@
+// Owns the proof of signing in, with the real MSAL against a small authority.
 import { createHash, createPublicKey, verify, X509Certificate } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createTokenSource, type Credential, type TokenSource } from '../../src/graph/token.ts';

@@ -4,18 +4,21 @@ import { fieldColumns, groupNameLength, idLength, loginLength } from './tables.t
 
 /** Why this account cannot be written, or undefined. The limits are the same in every engine. */
 export function findAccountFault(account: Account, fields: readonly FieldName[]): string | undefined {
-  const values: [string, string, number][] = [
-    ['login', account.login, loginLength],
-    ...account.groups.map((id): [string, string, number] => ['group id', id, idLength]),
-    ...fields.map((field): [string, string, number] => [
-      fieldColumns[field].name,
-      account.fields[field] ?? '',
-      fieldColumns[field].length,
-    ]),
-  ];
   if (account.login === '')
     return 'There is no login. Give the person one of the properties that login.from names.';
-  return findIdFault(account.externalId) ?? firstFault(values);
+  const fault = findIdFault(account.externalId) ?? findFault('login', account.login, loginLength);
+  if (fault !== undefined) return fault;
+  for (const field of fields) {
+    const { name, length } = fieldColumns[field];
+    const value = account.fields[field];
+    const found = value === null ? undefined : findFault(name, value, length);
+    if (found !== undefined) return found;
+  }
+  for (const group of account.groups) {
+    const found = findFault('group id', group, idLength);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 /** Why this group cannot be written, or undefined. */
@@ -24,23 +27,22 @@ export function findGroupFault(group: {
   readonly name: string;
 }): string | undefined {
   if (group.name === '') return 'The group has no name. Give it one in Entra ID.';
-  return findIdFault(group.externalId) ?? firstFault([['name', group.name, groupNameLength]]);
+  return findIdFault(group.externalId) ?? findFault('name', group.name, groupNameLength);
 }
 
 /** Why this object id cannot be a key, or undefined. */
 export function findIdFault(id: string): string | undefined {
-  return id === '' ? 'The object id is empty.' : firstFault([['external_id', id, idLength]]);
+  return id === '' ? 'The object id is empty.' : findFault('external_id', id, idLength);
 }
 
-function firstFault(values: readonly (readonly [string, string, number])[]): string | undefined {
-  for (const [name, value, limit] of values) {
-    const fault = findTextFault(value, limit);
-    if (fault !== undefined) return `${name} ${fault} Correct it in Entra ID, or map another property.`;
-  }
-  return undefined;
+function findFault(name: string, value: string, limit: number): string | undefined {
+  const fault = describeFault(value, limit);
+  return fault === undefined
+    ? undefined
+    : `${name} ${fault} Correct it in Entra ID, or map another property.`;
 }
 
-function findTextFault(value: string, limit: number): string | undefined {
+function describeFault(value: string, limit: number): string | undefined {
   // PostgreSQL has no NUL in text, and no engine can store half a surrogate pair as UTF-8.
   if (value.includes('\u0000')) return 'holds a NUL character, which a database cannot store.';
   if (!value.isWellFormed())

@@ -1,15 +1,18 @@
 // Owns the writing of account rows: what changes, whose login must give way, and who is refused.
 import type { Account, FieldName } from '../../accounts/model.ts';
 import type { Refusal } from '../target.ts';
-import type { Row, Session, Value } from './engine.ts';
+import { findIdFault } from './acceptable.ts';
+import type { Engine, Row, Session, Value, Written } from './engine.ts';
 import { writeMemberships } from './memberships.ts';
-import { addOwnIds, handOver, readOwnIds } from './own-rows.ts';
+import { addOwnIds, handOver, readOwnIds, removeOwnRows } from './own-rows.ts';
 import { accountTable, fieldColumns } from './tables.ts';
 
-export interface AccountsWritten {
-  readonly refused: readonly Refusal[];
-  /** Ids of the accounts of which the row or a membership changed. */
-  readonly changed: ReadonlySet<string>;
+/** What is the same for all accounts of a batch. */
+export interface Writing {
+  readonly fields: readonly FieldName[];
+  readonly flag: Engine['flag'];
+  /** In the engine's form. */
+  readonly at: string;
 }
 
 /** What the tables hold that bears on some accounts. */
@@ -28,9 +31,8 @@ interface Standing {
 export async function writeAccounts(
   session: Session,
   accounts: readonly Account[],
-  fields: readonly FieldName[],
-  at: string,
-): Promise<AccountsWritten> {
+  { fields, flag, at }: Writing,
+): Promise<Written> {
   const columns = ['external_id', 'login', ...fields.map((field) => fieldColumns[field].name), 'enabled'];
   const standing = await readStanding(session, accounts, columns);
   const refused: Refusal[] = [];
@@ -47,11 +49,10 @@ export async function writeAccounts(
   const inserts: Value[][] = [];
   const updates: Value[][] = [];
   for (const account of accepted) {
-    const values = toValues(account, fields);
+    const values = toValues(account, fields, flag(account.enabled), at);
     const row = standing.rows.get(account.externalId);
-    if (row === undefined) inserts.push([...values, at]);
-    else if (columns.some((column, index) => !isSame(row[column], values[index])))
-      updates.push([...values, at]);
+    if (row === undefined) inserts.push(values);
+    else if (columns.some((column, index) => !isSame(row[column], values[index]))) updates.push(values);
   }
 
   await session.update(
@@ -67,7 +68,7 @@ export async function writeAccounts(
     inserted.filter((id) => !standing.own.has(id)),
   );
   const moved = await writeMemberships(session, new Map(accepted.map((a) => [a.externalId, a.groups])));
-  return { refused, changed: new Set([...inserted, ...updates.map(([id]) => String(id)), ...moved]) };
+  return { refused, changed: [...inserted, ...updates.map(([id]) => String(id)), ...moved] };
 }
 
 /**
@@ -77,7 +78,7 @@ export async function writeAccounts(
 export async function restrictAccounts(
   session: Session,
   accounts: readonly Account[],
-  at: string,
+  { flag, at }: Writing,
 ): Promise<void> {
   const ids = accounts.map((account) => account.externalId);
   const own = await readOwnIds(session, ids);
@@ -88,9 +89,21 @@ export async function restrictAccounts(
   await session.update(
     accountTable,
     ['external_id', 'enabled', 'updated_at'],
-    disabled.map((account) => [account.externalId, false, at]),
+    disabled.map((account) => [account.externalId, flag(false), at]),
   );
-  await writeMemberships(session, new Map(ours.map((account) => [account.externalId, account.groups])));
+  const wanted = ours.map(({ externalId, groups }): [string, string[]] => [
+    externalId,
+    groups.filter((id) => findIdFault(id) === undefined),
+  ]);
+  await writeMemberships(session, new Map(wanted));
+}
+
+/** Removes our rows with their memberships; returns how many. */
+export async function removeAccounts(session: Session, ids: readonly string[]): Promise<number> {
+  const own = [...(await readOwnIds(session, ids))];
+  await writeMemberships(session, new Map(own.map((id) => [id, []])));
+  await removeOwnRows(session, accountTable, own);
+  return own.length;
 }
 
 async function readStanding(
@@ -102,9 +115,10 @@ async function readStanding(
   const wanters = new Map(accounts.map((account) => [account.login, account.externalId]));
   const rows = await session.select(accountTable, columns, 'external_id', ids);
   const holders = new Map<string, string>();
-  for (const row of await session.select(accountTable, ['external_id', 'login'], 'login', [
+  const sameLogin = await session.select(accountTable, ['external_id', 'login'], 'login', [
     ...wanters.keys(),
-  ])) {
+  ]);
+  for (const row of sameLogin) {
     const [id, login] = [String(row.external_id), String(row.login)];
     if (wanters.get(login) !== id) holders.set(login, id);
   }
@@ -125,12 +139,14 @@ function findConflict(account: Account, { rows, holders, own }: Standing): strin
   );
 }
 
-function toValues(account: Account, fields: readonly FieldName[]): Value[] {
-  const values = fields.map((field) => (account.fields[field] === '' ? null : account.fields[field]));
-  return [account.externalId, account.login, ...values, account.enabled];
+function toValues(account: Account, fields: readonly FieldName[], enabled: Value, at: string): Value[] {
+  const values: Value[] = [account.externalId, account.login];
+  for (const field of fields) values.push(account.fields[field] === '' ? null : account.fields[field]);
+  values.push(enabled, at);
+  return values;
 }
 
-/** Compares a stored with a wanted value; engines without a boolean give back 0 and 1. */
+/** Compares a stored with a wanted value; an engine may give back 0 and 1 for what it takes as a boolean. */
 function isSame(stored: Value | undefined, wanted: Value | undefined): boolean {
-  return typeof wanted === 'boolean' ? Boolean(stored) === wanted : stored === wanted;
+  return stored === wanted || (typeof wanted === 'boolean' && Boolean(stored) === wanted);
 }

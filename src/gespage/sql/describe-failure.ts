@@ -13,7 +13,7 @@ const advice: readonly (readonly [pattern: RegExp, text: string])[] = [
   ],
   [/^3F000$/, 'The schema does not exist. Create it, or correct schema= in GESPAGE_SQL_URL.'],
   [
-    /^(42501|ER_DBACCESS_DENIED_ERROR|ER_TABLEACCESS_DENIED_ERROR|ER_COLUMNACCESS_DENIED_ERROR|SQLITE_READONLY.*|SQLITE_PERM|EACCES|EROFS)$/,
+    /^(42501|ER_DBACCESS_DENIED_ERROR|ER_TABLEACCESS_DENIED_ERROR|ER_COLUMNACCESS_DENIED_ERROR|SQLITE_READONLY.*|SQLITE_CANTOPEN.*|SQLITE_PERM|EACCES|EROFS)$/,
     'The user of this service may not do that here. Grant it SELECT, INSERT, UPDATE and DELETE on the gespage_ tables, ' +
       'and CREATE for the first start (with SQLite: the right to write the file and its directory).',
   ],

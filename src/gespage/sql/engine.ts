@@ -1,8 +1,16 @@
 // Owns what the writing of batches asks of a database engine: five set-wise statements within one transaction.
+import type { Refusal } from '../target.ts';
 import type { Table } from './tables.ts';
 
 export type Value = string | number | boolean | null;
 export type Row = Readonly<Record<string, Value>>;
+
+/** What the writing of some accounts or groups came to. */
+export interface Written {
+  readonly refused: readonly Refusal[];
+  /** Ids of those of which the row or, for accounts, a membership changed; an id may stand there twice. */
+  readonly changed: readonly string[];
+}
 
 /** One open transaction. No statement costs a network round trip for each row. */
 export interface Session {
@@ -32,9 +40,11 @@ export interface Engine {
   transaction<T>(work: (session: Session) => Promise<T>): Promise<T>;
   /** What the database says is wrong with the rows themselves; undefined where trying later may succeed. */
   dataError(error: unknown): string | undefined;
+  /** Yes or no as the engine's `flag` columns take it. */
+  readonly flag: (on: boolean) => Value;
   /** A moment as the engine's `time` columns take it. */
   time(at: Date): string;
-  createTable(table: Table): string[];
+  createTable(table: Table): string;
   createView(): string;
   close(): Promise<void>;
 }

@@ -31,7 +31,6 @@ export function createMysqlEngine(location: SqlLocation & { engine: 'mysql' }, p
     timezone: 'Z',
     connectionLimit: 1,
     connectTimeout: patience.connect,
-    idleTimeout: 60_000,
     enableKeepAlive: true,
   });
   const lockWaitSeconds = Math.max(1, Math.floor(patience.statement / 1_000) - 5);
@@ -58,6 +57,7 @@ export function createMysqlEngine(location: SqlLocation & { engine: 'mysql' }, p
       }
     },
     dataError,
+    flag: (on) => on,
     time: (at) => at.toISOString().slice(0, -1).replace('T', ' '),
     createTable: (table) => createTableSql(table, columnType, tableOptions),
     createView: () =>
@@ -93,9 +93,7 @@ function columnType(column: Column): string {
 }
 
 /** The binary collation makes logins exact: `jose` and `José` are two people. */
-function tableOptions(): string {
-  return 'ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin';
-}
+const tableOptions = 'ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin';
 
 type Run = (sql: string, values?: readonly unknown[]) => Promise<[unknown, unknown]>;
 

@@ -24,6 +24,9 @@ export function createPostgresEngine(url: string, schema: string | undefined, pa
     'BEGIN',
     `SET LOCAL statement_timeout = ${patience.statement}`,
     `SET LOCAL idle_in_transaction_session_timeout = ${patience.statement}`,
+    // Every statement names rows by their keys. Without statistics yet, as in a first sync, the planner would all
+    // the same read whole tables for each batch.
+    'SET LOCAL enable_seqscan = off',
     ...(schema === undefined ? [] : [`SET LOCAL search_path TO ${pg.escapeIdentifier(schema)}`]),
   ].join('; ');
 
@@ -39,8 +42,9 @@ export function createPostgresEngine(url: string, schema: string | undefined, pa
       return result;
     },
     dataError,
+    flag: (on) => on,
     time: (at) => at.toISOString(),
-    createTable: (table) => createTableSql(table, columnType, () => ''),
+    createTable: (table) => createTableSql(table, columnType, ''),
     createView: () =>
       createViewSql(`SELECT string_agg(g.name, ';' ORDER BY g.name COLLATE "C") ${groupsOfAccount}`),
     close: () => pool.end(),

@@ -20,7 +20,7 @@ export async function ensureShape(
   for (const table of tables) {
     const existing = await session.columns(table.name);
     if (existing.length === 0) {
-      for (const sql of engine.createTable(table)) await session.run(sql);
+      await session.run(engine.createTable(table));
       continue;
     }
     const needed = neededColumns(table, fields);

@@ -16,7 +16,6 @@ export interface Table {
   readonly name: string;
   readonly columns: readonly Column[];
   readonly primaryKey: readonly string[];
-  readonly index?: string;
 }
 
 export const accountTable = 'gespage_account';
@@ -82,7 +81,6 @@ export const tables: readonly Table[] = [
     name: membershipTable,
     columns: [text('account_id', idLength, 'NOT NULL'), text('group_id', idLength, 'NOT NULL')],
     primaryKey: ['account_id', 'group_id'],
-    index: 'group_id',
   },
   { name: ownRowTable, columns: [text('external_id', idLength, 'NOT NULL')], primaryKey: ['external_id'] },
   {
@@ -104,19 +102,13 @@ export function kindOf(column: string): ColumnKind {
   return kinds.get(column) ?? 'text';
 }
 
-/** The statements that create a table, with the engine's column types and table options. */
-export function createTableSql(
-  table: Table,
-  type: (column: Column) => string,
-  options: (table: Table) => string,
-): string[] {
+/** The statement that creates a table, with the engine's column types and table options. */
+export function createTableSql(table: Table, type: (column: Column) => string, options: string): string {
   const columns = table.columns.map((column) =>
     [column.name, type(column), column.constraint].filter(Boolean).join(' '),
   );
   columns.push(`PRIMARY KEY (${table.primaryKey.join(', ')})`);
-  const create = `CREATE TABLE ${table.name} (${columns.join(', ')}) ${options(table)}`.trim();
-  if (table.index === undefined) return [create];
-  return [create, `CREATE INDEX ${table.name}_${table.index} ON ${table.name} (${table.index})`];
+  return `CREATE TABLE ${table.name} (${columns.join(', ')}) ${options}`.trim();
 }
 
 /** The view for readers that want one row a person; `joinedNames` is the engine's subquery for `group_names`. */

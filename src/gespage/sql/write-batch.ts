@@ -1,20 +1,12 @@
 // Owns what is to be done with a change batch, the same for every engine, within one open transaction.
 import type { Account, FieldName } from '../../accounts/model.ts';
-import type { Applied, ChangeBatch, Position, Refusal } from '../target.ts';
+import type { Applied, ChangeBatch, Position } from '../target.ts';
 import { findAccountFault, findGroupFault, findIdFault } from './acceptable.ts';
-import { restrictAccounts, writeAccounts } from './accounts.ts';
-import type { Engine, Session } from './engine.ts';
-import { emptyGroup, writeMemberships } from './memberships.ts';
-import { addOwnIds, handOver, readForeignGroups, readOwnIds, removeOwnRows } from './own-rows.ts';
-import { accountTable, groupTable, stateKey, stateTable } from './tables.ts';
-
-type Group = ChangeBatch['groups'][number];
-
-/**
- * More rows of one batch than this, refused by the database itself, mean that the table is at fault and not the
- * people: then the batch fails as a whole, is tried again, and nobody is passed over.
- */
-const refusalsByDatabase = 50;
+import { removeAccounts, restrictAccounts, writeAccounts } from './accounts.ts';
+import type { Engine, Session, Written } from './engine.ts';
+import { removeGroups, writeGroups } from './groups.ts';
+import { createHalving } from './halving.ts';
+import { stateKey, stateTable } from './tables.ts';
 
 /**
  * Writes a batch: groups, accounts with their memberships, removed accounts, removed groups, position. Whoever
@@ -27,57 +19,59 @@ export async function writeBatch(
   fields: readonly FieldName[],
 ): Promise<Applied> {
   const at = engine.time(batch.at);
-  const refused = new Map<string, string>();
-  const withheld: Account[] = [];
-  const changed = new Set<string>();
-  let removed = 0;
+  const writing = { fields, flag: engine.flag, at };
   const inHalves = createHalving(engine, session);
+  const changed = new Set<string>();
+  const refused = new Map<string, string>();
+  let removed = 0;
 
+  const merge = (result: Written) => {
+    for (const id of result.changed) changed.add(id);
+    for (const { externalId, reason } of result.refused) refused.set(externalId, reason);
+  };
+  const count = (rows: number) => (removed += rows);
+  const refuseId = (id: string, reason: string) => refused.set(id, reason);
+  const refuse = (item: Identified, reason: string) => refuseId(item.externalId, reason);
+
+  const groups = selectValid(batch.groups, findGroupFault, refuse);
   await inHalves({
-    items: selectValid(batch.groups, findGroupFault, refused),
-    write: (groups) => writeGroups(session, groups, at),
-    written: (result) => {
-      for (const id of result.changed) changed.add(id);
-      for (const refusal of result.refused) refused.set(refusal.externalId, refusal.reason);
-    },
-    refuse: (group, reason) => refused.set(group.externalId, reason),
+    items: groups,
+    write: (items) => writeGroups(session, items, at),
+    written: merge,
+    refuse,
   });
 
-  const byId = new Map(batch.accounts.map((account) => [account.externalId, account]));
-  const accounts = selectValid([...byId.values()], createAccountCheck(fields), refused);
+  // Of an id that is named twice, the later state.
+  const wanted = [...new Map(batch.accounts.map((account) => [account.externalId, account])).values()];
+  const accounts = selectValid(wanted, createAccountCheck(fields), refuse);
   await inHalves({
     items: accounts,
-    write: (items) => writeAccounts(session, items, fields, at),
-    written: (result) => {
-      for (const id of result.changed) changed.add(id);
-      for (const refusal of result.refused) refused.set(refusal.externalId, refusal.reason);
-    },
-    refuse: (account, reason) => refused.set(account.externalId, reason),
+    write: (items) => writeAccounts(session, items, writing),
+    written: merge,
+    refuse,
   });
 
-  for (const account of byId.values()) {
-    const groups = account.groups.filter((id) => findIdFault(id) === undefined);
-    if (refused.has(account.externalId) && !findIdFault(account.externalId))
-      withheld.push({ ...account, groups });
-  }
+  const withheld = wanted.filter(({ externalId }) => refused.has(externalId) && !findIdFault(externalId));
+  const ignore = () => undefined;
   await inHalves({
     items: withheld,
-    write: (items) => restrictAccounts(session, items, at),
-    written: () => undefined,
-    refuse: () => undefined,
+    write: (items) => restrictAccounts(session, items, writing),
+    written: ignore,
+    refuse: ignore,
   });
 
+  const { removedAccounts, removedGroups } = batch;
   await inHalves({
-    items: batch.removedAccounts,
+    items: removedAccounts,
     write: (ids) => removeAccounts(session, ids),
-    written: (count) => (removed += count),
-    refuse: (externalId, reason) => refused.set(externalId, reason),
+    written: count,
+    refuse: refuseId,
   });
   await inHalves({
-    items: batch.removedGroups,
+    items: removedGroups,
     write: (ids) => removeGroups(session, ids),
-    written: (count) => (removed += count),
-    refuse: (externalId, reason) => refused.set(externalId, reason),
+    written: count,
+    refuse: refuseId,
   });
 
   await writePosition(session, batch.to, at);
@@ -104,60 +98,19 @@ async function writePosition(session: Session, to: Position, at: string): Promis
   }
 }
 
-async function writeGroups(
-  session: Session,
-  groups: readonly Group[],
-  at: string,
-): Promise<{ changed: string[]; refused: Refusal[] }> {
-  const ids = groups.map((group) => group.externalId);
-  const rows = await session.select(groupTable, ['external_id', 'name'], 'external_id', ids);
-  const names = new Map(rows.map((row) => [String(row.external_id), row.name]));
-  const own = await readOwnIds(session, ids);
-  const refused: Refusal[] = [];
-  const inserts: string[][] = [];
-  const updates: string[][] = [];
-  for (const { externalId, name } of groups) {
-    if (!names.has(externalId)) inserts.push([externalId, name, at]);
-    else if (!own.has(externalId)) {
-      const reason = `${groupTable} has a row with this external_id that this product did not write, so it is left alone. ${handOver}`;
-      refused.push({ externalId, reason });
-    } else if (names.get(externalId) !== name) updates.push([externalId, name, at]);
-  }
-  const columns = ['external_id', 'name', 'updated_at'];
-  await session.insert(groupTable, columns, inserts);
-  await session.update(groupTable, columns, updates);
-  const inserted = inserts.map(([id]) => id ?? '');
-  await addOwnIds(
-    session,
-    inserted.filter((id) => !own.has(id)),
-  );
-  return { changed: [...inserted, ...updates.map(([id]) => id ?? '')], refused };
-}
-
-async function removeAccounts(session: Session, ids: readonly string[]): Promise<number> {
-  const own = [...(await readOwnIds(session, ids))];
-  await writeMemberships(session, new Map(own.map((id) => [id, []])));
-  await removeOwnRows(session, accountTable, own);
-  return own.length;
-}
-
-async function removeGroups(session: Session, ids: readonly string[]): Promise<number> {
-  const foreign = await readForeignGroups(session, ids);
-  for (const id of ids) if (!foreign.has(id)) await emptyGroup(session, id);
-  const own = [...(await readOwnIds(session, ids))];
-  await removeOwnRows(session, groupTable, own);
-  return own.length;
+interface Identified {
+  readonly externalId: string;
 }
 
 /** Refuses what has a fault and returns the rest. */
-function selectValid<T extends { readonly externalId: string }>(
+function selectValid<T extends Identified>(
   items: readonly T[],
   findFault: (item: T) => string | undefined,
-  refused: Map<string, string>,
+  refuse: (item: T, reason: string) => void,
 ): T[] {
   return items.filter((item) => {
     const fault = findFault(item);
-    if (fault !== undefined) refused.set(item.externalId, fault);
+    if (fault !== undefined) refuse(item, fault);
     return fault === undefined;
   });
 }
@@ -166,43 +119,13 @@ function selectValid<T extends { readonly externalId: string }>(
 function createAccountCheck(fields: readonly FieldName[]): (account: Account) => string | undefined {
   const wanters = new Map<string, string>();
   return (account) => {
+    const { login, externalId } = account;
     const fault = findAccountFault(account, fields);
     if (fault !== undefined) return fault;
-    const other = wanters.get(account.login);
+    const other = wanters.get(login);
     if (other !== undefined)
-      return `The login ${account.login} is wanted for ${other} too. Give one of them another login.`;
-    wanters.set(account.login, account.externalId);
+      return `The login ${login} is wanted for ${other} too. Give one of them another login.`;
+    wanters.set(login, externalId);
     return undefined;
-  };
-}
-
-interface HalvingStep<T, R> {
-  readonly items: readonly T[];
-  readonly write: (items: readonly T[]) => Promise<R>;
-  readonly written: (result: R) => void;
-  readonly refuse: (item: T, reason: string) => void;
-}
-
-/** Writes a step as a whole; where the database refuses it for its data, in halves, down to the culprits. */
-function createHalving(engine: Engine, session: Session): <T, R>(step: HalvingStep<T, R>) => Promise<void> {
-  let left = refusalsByDatabase;
-  return async function inHalves(step) {
-    const { items, write, written, refuse } = step;
-    if (items.length === 0) return;
-    try {
-      written(await session.attempt(() => write(items)));
-    } catch (error) {
-      const reason = engine.dataError(error);
-      if (reason === undefined) throw error;
-      const [first] = items;
-      if (items.length === 1 && first !== undefined) {
-        if (left-- === 0) throw error;
-        refuse(first, `The database refuses the row: ${reason}`);
-        return;
-      }
-      const middle = Math.ceil(items.length / 2);
-      await inHalves({ ...step, items: items.slice(0, middle) });
-      await inHalves({ ...step, items: items.slice(middle) });
-    }
   };
 }

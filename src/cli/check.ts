@@ -1,0 +1,121 @@
+// Owns the verb check: every part of the set-up tested, each failure with what to click or set.
+import { existsSync } from 'node:fs';
+import { compileMapping } from '../accounts/decide.ts';
+import { fieldNames } from '../accounts/model.ts';
+import { unmatchedPatterns } from '../accounts/scope.ts';
+import { type Config, readConfig } from '../config.ts';
+import { createSqlTarget } from '../gespage/sql/create-sql-target.ts';
+import { viewStreams } from '../state/overview.ts';
+import { checkGraph } from './check-graph.ts';
+import { checkPublicUrl } from './check-public.ts';
+import { isServed, withRooms } from './database.ts';
+import { failed, type Finding, note, ok } from './finding.ts';
+import type { Io, Outcome } from './io.ts';
+import { alignColumns } from './table.ts';
+
+/** Exit code 2 where the configuration is wrong, 1 where another part fails. */
+export async function check(io: Io): Promise<Outcome> {
+  const result = readConfig(io.env, io.files);
+  const hints = result.warnings.map((warning) => note('configuration', warning));
+  if (!result.ok) {
+    const problems = result.problems.map((problem): Finding => ({
+      part: 'configuration',
+      verdict: 'failed',
+      what: problem,
+    }));
+    return conclude([...problems, ...hints], 2);
+  }
+  const { config } = result;
+  const served = isServed(config.state.path);
+  const findings = [
+    ok('configuration', `Every variable is usable; mode: ${config.mode}.`),
+    ...hints,
+    ...(await checkState(config, served)),
+  ];
+  io.progress('asking Microsoft …');
+  findings.push(...(await checkGraph(config, io)));
+  if (config.mode === 'notifications') io.progress('asking PUBLIC_URL …');
+  findings.push(...(await checkPublicUrl(config, io, served)), await checkTarget(config));
+  return conclude(findings, findings.some(({ verdict }) => verdict === 'failed') ? 1 : 0);
+}
+
+const marks = { ok: 'ok', note: 'note', failed: 'FAILED', skipped: 'skipped' } as const;
+
+function conclude(findings: readonly Finding[], code: 0 | 1 | 2): Outcome {
+  const rows = findings.flatMap(({ part, verdict, what, advice }) => [
+    [marks[verdict], part, what],
+    ...(advice === undefined ? [] : [['', '', `-> ${advice}`]]),
+  ]);
+  const count = findings.filter(({ verdict }) => verdict === 'failed').length;
+  const end =
+    count === 0 ? 'All is well.' : count === 1 ? 'One thing is wrong.' : `${count} things are wrong.`;
+  return { code, data: { ok: count === 0, findings }, text: `${alignColumns(rows)}\n\n${end}` };
+}
+
+async function checkState(config: Config, served: boolean): Promise<Finding[]> {
+  const { path } = config.state;
+  if (!existsSync(path)) {
+    return [note('state', `There is no state database at ${path} yet; the service makes it when it starts.`)];
+  }
+  try {
+    return await withRooms(path, (rooms) => {
+      rooms.meta.flush();
+      const who = served ? 'The service runs on it.' : 'No service runs on it now.';
+      const findings = [
+        ok('state', `The state database ${path} is writable and of the present schema. ${who}`),
+      ];
+      const isRead =
+        viewStreams(rooms.state).filter((stream) => stream.fullCompletedAt !== null).length === 2;
+      return isRead ? [...findings, ...checkGroupNames(config, [...rooms.reach.groups()])] : findings;
+    });
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    return [
+      failed(
+        'state',
+        message,
+        'Look at the disk and the rights of STATE_PATH; after an update run "gespage-sync migrate".',
+      ),
+    ];
+  }
+}
+
+/** A group name that is spelt wrong puts nobody in scope, in silence. */
+function checkGroupNames({ mapping }: Config, groups: Parameters<typeof unmatchedPatterns>[1]): Finding[] {
+  return (
+    [
+      ['scope.groups', mapping.scope.groups],
+      ['groups.publish', mapping.groups.publish],
+    ] as const
+  ).flatMap(([place, patterns]) => {
+    const unknown = unmatchedPatterns(patterns, groups);
+    if (unknown.length === 0) return [];
+    const names = unknown.map((name) => `"${name}"`).join(', ');
+    return [
+      note(
+        'mapping',
+        `The tenant, as last read, has no group for ${names} under ${place}.`,
+        'Check the spelling in MAPPING_FILE.',
+      ),
+    ];
+  });
+}
+
+async function checkTarget(config: Config): Promise<Finding> {
+  const { sql } = config.targets;
+  const { ownedFields } = compileMapping(config.mapping);
+  const target = createSqlTarget({
+    url: sql.kind === 'sqlite' ? `sqlite:${sql.path}` : sql.url,
+    fields: fieldNames.filter((name) => !ownedFields.includes(name)),
+  });
+  try {
+    await target.open();
+    const where = sql.kind === 'sqlite' ? sql.path : `${sql.database} on ${sql.host}`;
+    return ok('target', `${target.name}: ${where} is reachable, and its tables are as they should be.`);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    return failed('target', message, 'Check GESPAGE_SQL_URL, and the rights of its user.');
+  } finally {
+    await target.close();
+  }
+}

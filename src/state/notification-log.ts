@@ -1,0 +1,58 @@
+// Owns looking at the inbox afterwards: what came in, the verdict on it, what became of it, and one more look on demand.
+import type { State } from './database.ts';
+import type { StreamName } from './inbox.ts';
+
+export interface NotificationRow {
+  readonly id: number;
+  readonly receivedAt: number;
+  readonly verdict: string;
+  readonly kind: string;
+  readonly subscriptionId: string | null;
+  readonly event: string | null;
+  readonly resource: StreamName | null;
+  readonly objectId: string | null;
+  /** How many like it share the row. */
+  readonly count: number;
+  /** When the object is looked at next; null when no look is due any more. */
+  readonly nextLookAt: number | null;
+  readonly looks: number | null;
+  readonly error: string | null;
+}
+
+export interface NotificationQuery {
+  readonly verdict?: string | undefined;
+  readonly before?: number | undefined;
+  readonly limit: number;
+}
+
+const columns = `n.id, n.received_at AS receivedAt, n.verdict, n.kind, n.subscription_id AS subscriptionId, n.event,
+  n.resource, n.object_id AS objectId, n.count, p.due_at AS nextLookAt, p.attempt AS looks, p.error`;
+const source = 'notification n LEFT JOIN ping p ON p.resource = n.resource AND p.object_id = n.object_id';
+
+/** Newest first. */
+export function listNotifications(state: State, query: NotificationQuery): NotificationRow[] {
+  const byVerdict = query.verdict === undefined ? '' : 'AND n.verdict = ?3';
+  return state
+    .sql(`SELECT ${columns} FROM ${source} WHERE n.id < ?1 ${byVerdict} ORDER BY n.id DESC LIMIT ?2`)
+    .all(
+      query.before ?? Number.MAX_SAFE_INTEGER,
+      query.limit,
+      ...(query.verdict === undefined ? [] : [query.verdict]),
+    ) as NotificationRow[];
+}
+
+export function getNotification(state: State, id: number): NotificationRow | undefined {
+  return state.sql(`SELECT ${columns} FROM ${source} WHERE n.id = ?`).get(id) as NotificationRow | undefined;
+}
+
+/** Asks for one more look at an object, due now, as if a notification for it had come. */
+export function lookAgain(state: State, resource: StreamName, objectId: string, now: number): void {
+  state
+    .sql(
+      `INSERT INTO ping(resource, object_id, first_at, due_at) VALUES (?1, ?2, ?3, ?3)
+       ON CONFLICT(resource, object_id) DO UPDATE SET version = version + 1, attempt = 0, shown = 0,
+         first_at = CASE WHEN shown = 1 OR attempt > 0 THEN excluded.first_at ELSE first_at END,
+         due_at = min(due_at, excluded.due_at), error = NULL`,
+    )
+    .run(resource, objectId, now);
+}

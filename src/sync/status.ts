@@ -1,0 +1,203 @@
+// Owns the answer to "how are things": everything an operator looks at, from the database, and from the engine where it runs.
+import type { Metrics } from '../ops/metrics.ts';
+import {
+  countIssuesByKind,
+  countRefusals,
+  type StreamView,
+  viewInbox,
+  viewStreams,
+} from '../state/overview.ts';
+import type { StateRooms } from '../state/rooms.ts';
+import type { RunRow } from '../state/runs.ts';
+import type { Engine } from './engine.ts';
+import { findProblems } from './problems.ts';
+import type { JobStatus, RunStatus, Status, StreamStatus, SubscriptionStatus } from './status-model.ts';
+
+export type { JobStatus, RunStatus, Status, StreamStatus, SubscriptionStatus } from './status-model.ts';
+
+export interface StatusOptions {
+  readonly rooms: StateRooms;
+  /** Undefined where the service does not run in this process: then the database alone speaks. */
+  readonly engine: Pick<Engine, 'mode' | 'loops'> | undefined;
+  readonly metrics: Pick<Metrics, 'summarisePropagation'> | undefined;
+  /** What the configuration says, where no engine can be asked; else the subscriptions tell. */
+  readonly mode?: Status['mode'];
+  readonly now: () => number;
+}
+
+const lastRuns = 10;
+const firstFew = 20;
+/** Counting a large mirror takes a while, so the numbers may be this old. */
+const countsKeptMs = 10_000;
+
+/** Makes a reader of the status that counts the mirror at most every ten seconds. */
+export function createStatusReader(options: StatusOptions): () => Status {
+  let counted: { readonly at: number; readonly counts: Counted } | undefined;
+  return () => {
+    const at = options.now();
+    if (counted === undefined || at - counted.at >= countsKeptMs || at < counted.at) {
+      counted = { at, counts: countAll(options.rooms) };
+    }
+    return assemble(options, counted.counts, at);
+  };
+}
+
+/** The status now. */
+export function readStatus(options: StatusOptions): Status {
+  return createStatusReader(options)();
+}
+
+/** A run as operators see it, without its plan. */
+export function describeRun(row: RunRow): RunStatus {
+  return {
+    id: row.id,
+    kind: row.kind,
+    dryRun: row.dryRun === 1,
+    person: row.person,
+    status: row.status,
+    phase: row.phase,
+    requestedBy: row.requestedBy,
+    requestedAt: iso(row.requestedAt),
+    startedAt: isoOrNull(row.startedAt),
+    finishedAt: isoOrNull(row.finishedAt),
+    counts: row.counts === null ? null : (JSON.parse(row.counts) as Record<string, number>),
+    error: row.error,
+  };
+}
+
+/** The subscriptions without their client states. */
+export function describeSubscriptions(rooms: StateRooms, now: number): SubscriptionStatus[] {
+  return rooms.subscriptions.list().map((row) => ({
+    id: row.id,
+    resource: row.resource,
+    state:
+      row.lostAt !== null
+        ? 'lost'
+        : row.expiresAt <= now
+          ? 'expired'
+          : row.challengedAt !== null
+            ? 'challenged'
+            : 'active',
+    expiresAt: iso(row.expiresAt),
+    expiresInSeconds: Math.round((row.expiresAt - now) / 1000),
+    createdAt: iso(row.createdAt),
+    renewedAt: iso(row.touchedAt),
+  }));
+}
+
+/** Where each stream stands. */
+export function describeStreams(rooms: StateRooms, now: number): StreamStatus[] {
+  return viewStreams(rooms.state).map((row) => describeStream(row, now));
+}
+
+export function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+export function isoOrNull(ms: number | null | undefined): string | null {
+  return ms === null || ms === undefined || ms === 0 ? null : iso(ms);
+}
+
+interface Counted {
+  readonly counts: Status['counts'];
+  readonly hidden: readonly string[];
+}
+
+function countAll({ directory, ledger }: StateRooms): Counted {
+  return {
+    counts: {
+      ...directory.counts(),
+      accounts: ledger.countPresent(),
+      enabledAccounts: ledger.countEnabled(),
+    },
+    hidden: directory.hiddenGroups(),
+  };
+}
+
+function assemble({ rooms, engine, metrics, mode }: StatusOptions, counted: Counted, now: number): Status {
+  const { state, meta, people, removals, runs, targets } = rooms;
+  const inbox = viewInbox(state, meta);
+  const pause = meta.counter('pause-until');
+  const subscriptions = describeSubscriptions(rooms, now);
+  const status: Status = {
+    at: iso(now),
+    mode: engine?.mode ?? mode ?? (subscriptions.length > 0 ? 'notifications' : 'polling'),
+    problems: [],
+    jobs: engine === undefined ? null : describeJobs(engine),
+    subscriptions,
+    streams: describeStreams(rooms, now),
+    inbox: {
+      depth: inbox.depth,
+      oldestSeconds: inbox.oldestAt === undefined ? null : Math.max(0, now - inbox.oldestAt) / 1000,
+    },
+    unsettled: people.count(),
+    lastNotificationAt: isoOrNull(meta.counter('last-notification-at')),
+    pausedUntil: pause > now ? iso(pause) : null,
+    targets: targets.list().map((row) => ({
+      name: row.name,
+      revision: row.revision,
+      behind: Math.max(0, rooms.ledger.revision() - row.revision),
+      appliedAt: isoOrNull(row.appliedAt),
+      failingSince: isoOrNull(row.failingSince),
+      error: row.error,
+    })),
+    holds: removals
+      .list(100)
+      .filter((hold) => hold.status === 'open')
+      .map((hold) => ({
+        id: hold.id,
+        createdAt: iso(hold.createdAt),
+        people: hold.people,
+        limit: hold.limit,
+        removedInWindow: hold.removedInWindow,
+        enabledAccounts: hold.enabledAccounts,
+      })),
+    runs: runs.list(lastRuns).map(describeRun),
+    propagation: metrics?.summarisePropagation() ?? null,
+    counts: counted.counts,
+    issues: {
+      ...countIssuesByKind(state),
+      first: people.issues(firstFew).map(({ id, kind, detail, since }) => ({
+        person: id,
+        kind,
+        detail,
+        since: iso(since),
+      })),
+    },
+    refusals: {
+      count: countRefusals(state),
+      first: targets.refusals(firstFew).map(({ id, at, ...rest }) => ({ ...rest, person: id, at: iso(at) })),
+    },
+    hiddenGroups: { count: counted.hidden.length, first: counted.hidden.slice(0, firstFew) },
+  };
+  return { ...status, problems: findProblems(status) };
+}
+
+function describeJobs(engine: Pick<Engine, 'loops'>): JobStatus[] {
+  return engine.loops().map((loop) => {
+    const { name, state, since, failures } = loop.status();
+    return { name, state, since: since.toISOString(), failures };
+  });
+}
+
+function describeStream(row: StreamView, now: number): StreamStatus {
+  return {
+    name: row.name,
+    lastRoundAt: isoOrNull(row.completedAt),
+    lastRoundSecondsAgo:
+      row.completedAt === null ? null : Math.max(0, Math.round((now - row.completedAt) / 1000)),
+    lastFullRoundAt: isoOrNull(row.fullCompletedAt),
+    nextRoundAt: iso(row.dueAt),
+    running:
+      row.round === null
+        ? null
+        : {
+            kind: row.round,
+            since: isoOrNull(row.roundStartedAt),
+            pages: row.roundPages,
+            objects: row.roundObjects,
+          },
+    failures: row.attempt,
+    error: row.attempt > 0 ? row.error : null,
+  };
+}
