@@ -169,6 +169,11 @@ CREATE TABLE `run` (
 	`error` text
 );
 --> statement-breakpoint
+CREATE TABLE `staged` (
+	`id` integer PRIMARY KEY NOT NULL,
+	`body` text NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE `stream` (
 	`name` text PRIMARY KEY NOT NULL,
 	`selected` text NOT NULL,
@@ -179,6 +184,7 @@ CREATE TABLE `stream` (
 	`round_started_at` integer,
 	`round_pages` integer DEFAULT 0 NOT NULL,
 	`round_objects` integer DEFAULT 0 NOT NULL,
+	`round_invalid` integer DEFAULT 0 NOT NULL,
 	`sweep_read` integer,
 	`full_read` integer,
 	`full_objects` integer DEFAULT 0 NOT NULL,
@@ -215,3 +221,5 @@ CREATE TABLE `unsettled` (
 	`cause` text NOT NULL,
 	`pinged_at` integer
 );
+--> statement-breakpoint
+CREATE INDEX `unsettled_pinged` ON `unsettled` (`key`) WHERE pinged_at is not null;

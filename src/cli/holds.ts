@@ -73,7 +73,8 @@ function show(rooms: StateRooms, id: number): Outcome {
       person.id,
     ]);
   const text = [
-    `Hold ${id} is ${found.status}: ${found.people} people, more than the limit of ${found.limit} within an hour.`,
+    `Hold ${id} is ${found.status}${found.supersededBy === null ? '' : ` by hold ${found.supersededBy}`}: it held ${found.people} people, ` +
+      `because more than the limit of ${found.limit} would have been removed within an hour.`,
     ...(rows.length === 0 ? [] : [alignColumns(rows, '  ')]),
     ...(people.length > shownPeople
       ? [`  … and ${people.length - shownPeople} more; --json lists them`]

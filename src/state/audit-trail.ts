@@ -30,23 +30,23 @@ export interface AuditQuery {
 /** Newest entries first. */
 export function listAudit(state: State, query: AuditQuery): AuditRow[] {
   const conditions = [
-    'u.id < ?1',
-    'u.at >= ?2',
-    'u.at <= ?3',
-    ...(query.key === undefined ? [] : ['u.key = ?5']),
+    'u.id < ?',
+    'u.at >= ?',
+    'u.at <= ?',
+    ...(query.key === undefined ? [] : ['u.key = ?']),
   ];
   const rows = state
     .sql(
       `SELECT u.id, u.at, o.id AS person, a.login, u.action, u.cause, u.reason, u.changes
        FROM audit u JOIN directory_object o ON o.key = u.key LEFT JOIN account a ON a.key = u.key
-       WHERE ${conditions.join(' AND ')} ORDER BY u.id DESC LIMIT ?4`,
+       WHERE ${conditions.join(' AND ')} ORDER BY u.id DESC LIMIT ?`,
     )
     .all(
       query.before ?? Number.MAX_SAFE_INTEGER,
       query.since ?? 0,
       query.until ?? Number.MAX_SAFE_INTEGER,
-      query.limit,
       ...(query.key === undefined ? [] : [query.key]),
+      query.limit,
     ) as (Omit<AuditRow, 'changes'> & { changes: string | null })[];
   return rows.map((row) => ({
     ...row,

@@ -36,12 +36,18 @@ export interface Directory {
     kind: 'user' | 'group',
     page: { read: number; objects: readonly ObjectRead[] },
     cause: Cause,
+    /** Called for each object that was left out, since the mirror holds a read that began later. */
+    onOutdated?: (id: string) => void,
   ): Set<string>;
   /**
    * After a complete round: what the round should have shown and did not is gone. Works on a range of keys after
    * `afterKey`; returns the last key of the range, or undefined at the end.
    */
   sweep(kind: 'user' | 'group', beforeRead: number, afterKey: number, cause: Cause): number | undefined;
+  /** Before the first full round of groups: memberships are written without the index that finds groups by member. */
+  beginBulk(): void;
+  /** After it: makes that index, and puts right what needs it. */
+  endBulk(): void;
   /** Groups whose members Graph hides from this application. */
   hiddenGroups(): string[];
   counts(): { users: number; groups: number; memberships: number };
@@ -59,7 +65,8 @@ interface Row {
 const sweepRange = 5_000;
 
 export function createDirectory(state: State, meta: Meta): Directory {
-  let lastRead = meta.counter('read');
+  let reservedReads = meta.counter('read');
+  let lastRead = reservedReads;
   const find = state.sql('SELECT key, kind, state, properties, read FROM directory_object WHERE id = ?');
   const insert = state.sql(
     'INSERT INTO directory_object(id, kind, state, properties, read) VALUES (?, ?, ?, ?, ?)',
@@ -88,6 +95,18 @@ export function createDirectory(state: State, meta: Meta): Directory {
   const dropEdge = state.sql('DELETE FROM membership WHERE group_key = ? AND member_key = ? AND read <= ?');
   const dropEdgesOfMember = state.sql('DELETE FROM membership WHERE member_key = ?');
   const dropEdgesOfGroup = state.sql('DELETE FROM membership WHERE group_key = ?');
+  const addEdges = state.sql(
+    `INSERT INTO membership(group_key, member_key, nested, read)
+     SELECT :group, o.key, o.kind = 'group', :read FROM json_each(:list) j
+     JOIN directory_object o ON o.id = j.value WHERE o.state <> 'gone'
+     ON CONFLICT DO UPDATE SET read = excluded.read`,
+  );
+  const insertStub = state.sql(
+    `INSERT INTO directory_object(id, kind, state, read) VALUES (?, ?, 'unread', 0) ON CONFLICT DO NOTHING`,
+  );
+  const byMember = 'membership_member';
+  let isBulk =
+    state.sql('SELECT 1 FROM sqlite_master WHERE name = ?').pluck().get(byMember) === undefined;
   const becomeNested = state.sql('UPDATE membership SET nested = 1 WHERE member_key = ?');
 
   /** Who was taken for gone and was not may have missed memberships. */
@@ -100,7 +119,7 @@ export function createDirectory(state: State, meta: Meta): Directory {
     update.run(kind, to, row.properties, row.read, row.key);
     if (kind === 'group') {
       reachIsDirty();
-      if (row.kind !== 'group') becomeNested.run(row.key);
+      if (row.kind !== 'group' && !isBulk) becomeNested.run(row.key);
     } else if (row.state !== 'unread') mark(row.key, cause, pingedAt);
     if (to !== 'gone') return;
     if (kind === 'group') {
@@ -108,7 +127,7 @@ export function createDirectory(state: State, meta: Meta): Directory {
       dropEdgesOfGroup.run(row.key);
     }
     // Graph's group stream may stay silent about the memberships of an object deleted for good.
-    dropEdgesOfMember.run(row.key);
+    if (!isBulk) dropEdgesOfMember.run(row.key);
   }
 
   function applyMembers(
@@ -118,6 +137,7 @@ export function createDirectory(state: State, meta: Meta): Directory {
     cause: Cause,
     groupId: string,
   ): boolean {
+    if (isBulk && members.every((member) => !member.removed)) return addMembers(groupKey, members, read);
     const isReached = reached.get(groupKey) !== undefined;
     const pingedAt = isReached ? cause.pingedAt(groupId) : null;
     let changed = false;
@@ -171,9 +191,14 @@ export function createDirectory(state: State, meta: Meta): Directory {
     return { key: row.key, changed: true };
   }
 
-  function applyObject(kind: 'user' | 'group', object: ObjectRead, read: number, cause: Cause): boolean {
+  function applyObject(
+    kind: 'user' | 'group',
+    object: ObjectRead,
+    read: number,
+    cause: Cause,
+  ): boolean | 'outdated' {
     const row = find.get(object.id) as Row | undefined;
-    if (row && row.read > read) return false;
+    if (row && row.read > read) return 'outdated';
     if (object.removed) {
       if (!row) return false;
       const to = object.removed === 'deleted' ? 'gone' : 'soft-deleted';
@@ -191,15 +216,34 @@ export function createDirectory(state: State, meta: Meta): Directory {
     return changed || membersChanged;
   }
 
+  /** Many members at once, while nobody is settled yet. */
+  function addMembers(groupKey: number, members: readonly MemberRead[], read: number): boolean {
+    const list = JSON.stringify(members.map(({ id }) => id));
+    const added = addEdges.run({ group: groupKey, read, list }).changes;
+    if (added === members.length) return added > 0;
+    for (const { id, type } of members) insertStub.run(id, type);
+    addEdges.run({ group: groupKey, read, list });
+    return true;
+  }
+
   return {
-    beginRead: () => ++lastRead,
-    apply(kind, page, cause) {
+    beginRead() {
+      lastRead += 1;
+      // Numbers are reserved on disk before they are given out: after a crash none is given twice.
+      if (lastRead > reservedReads) {
+        reservedReads = lastRead + 1_000;
+        meta.setCounter('read', reservedReads);
+      }
+      return lastRead;
+    },
+    apply(kind, page, cause, onOutdated) {
       const changed = new Set<string>();
       state.transaction(() => {
         for (const object of page.objects) {
-          if (applyObject(kind, object, page.read, cause)) changed.add(object.id);
+          const outcome = applyObject(kind, object, page.read, cause);
+          if (outcome === 'outdated') onOutdated?.(object.id);
+          else if (outcome) changed.add(object.id);
         }
-        meta.setCounter('read', lastRead);
       });
       return changed;
     },
@@ -224,6 +268,23 @@ export function createDirectory(state: State, meta: Meta): Directory {
         if (kind === 'group') sweepEdges(afterKey, last, beforeRead, cause);
         return last;
       });
+    },
+    beginBulk() {
+      if (isBulk || state.sql('SELECT 1 FROM membership LIMIT 1').get() !== undefined) return;
+      state.sql(`DROP INDEX ${byMember}`).run();
+      isBulk = true;
+    },
+    endBulk() {
+      if (!isBulk) return;
+      state.transaction(() => {
+        const idsOf = (where: string) => `(SELECT key FROM directory_object WHERE ${where})`;
+        state.sql(`DELETE FROM membership WHERE member_key IN ${idsOf(`state = 'gone'`)}`).run();
+        state
+          .sql(`UPDATE membership SET nested = 1 WHERE nested = 0 AND member_key IN ${idsOf(`kind = 'group'`)}`)
+          .run();
+        state.sql(`CREATE INDEX ${byMember} ON membership(member_key, group_key)`).run();
+      });
+      isBulk = false;
     },
     hiddenGroups: () =>
       state

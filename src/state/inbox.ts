@@ -65,6 +65,8 @@ export interface Inbox {
    * looked at again after growing delays until two looks agree.
    */
   advance(resource: StreamName, ping: Ping, outcome: Outcome, now: number): void;
+  /** Asks for a look at objects of which nobody was notified. */
+  lookAt(resource: StreamName, ids: readonly string[], now: number): void;
   /** Puts a ping off to a time without counting an attempt, as when Graph asks for a pause. */
   postpone(resource: StreamName, ping: Ping, until: number, error: string): void;
   /** Forgets accepted notifications that were folded and are older than `keepMs`. */
@@ -82,12 +84,12 @@ export function createInbox(state: State, meta: Meta): Inbox {
      WHERE id > ? AND id <= ? AND verdict = 'accepted' AND (kind <> 'change' OR object_id IS NULL)`,
   );
   const fold = state.sql(
-    `INSERT INTO ping(resource, object_id, first_at, due_at)
-     SELECT resource, object_id, min(received_at), :now FROM notification
+    `INSERT INTO ping(resource, object_id, version, first_at, due_at)
+     SELECT resource, object_id, max(id), min(received_at), :now FROM notification
      WHERE id > :cursor AND id <= :last AND verdict = 'accepted' AND kind = 'change' AND object_id IS NOT NULL
      GROUP BY resource, object_id
      ON CONFLICT(resource, object_id) DO UPDATE SET
-       version = version + 1, attempt = 0, due_at = min(due_at, excluded.due_at),
+       version = excluded.version, attempt = 0, due_at = min(due_at, excluded.due_at),
        first_at = CASE WHEN shown = 1 OR attempt > 0 THEN excluded.first_at ELSE first_at END, shown = 0`,
   );
   const due = state.sql(
@@ -104,6 +106,13 @@ export function createInbox(state: State, meta: Meta): Inbox {
   const reschedule = state.sql(
     `UPDATE ping SET attempt = ?, shown = ?, due_at = ?, error = ?
      WHERE resource = ? AND object_id = ? AND version = ?`,
+  );
+  // A random version below zero: versions are never used twice, or an old look could close a newer ping.
+  const lookAt = state.sql(
+    `INSERT INTO ping(resource, object_id, version, first_at, due_at)
+     VALUES (?, ?, -(abs(random()) >> 12), ?, ?)
+     ON CONFLICT(resource, object_id) DO UPDATE SET
+       version = excluded.version, attempt = 0, shown = 0, due_at = min(due_at, excluded.due_at)`,
   );
   const dropRejected = state.sql(
     `DELETE FROM notification WHERE verdict <> 'accepted' AND id <= (
@@ -173,6 +182,9 @@ export function createInbox(state: State, meta: Meta): Inbox {
         ping.objectId,
         ping.version,
       );
+    },
+    lookAt(resource, ids, now) {
+      for (const id of ids) lookAt.run(resource, id, now, now);
     },
     postpone(resource, ping, until, error) {
       reschedule.run(ping.attempt, ping.shown, until, error, resource, ping.objectId, ping.version);

@@ -31,13 +31,13 @@ const source = 'notification n LEFT JOIN ping p ON p.resource = n.resource AND p
 
 /** Newest first. */
 export function listNotifications(state: State, query: NotificationQuery): NotificationRow[] {
-  const byVerdict = query.verdict === undefined ? '' : 'AND n.verdict = ?3';
+  const byVerdict = query.verdict === undefined ? '' : 'AND n.verdict = ?';
   return state
-    .sql(`SELECT ${columns} FROM ${source} WHERE n.id < ?1 ${byVerdict} ORDER BY n.id DESC LIMIT ?2`)
+    .sql(`SELECT ${columns} FROM ${source} WHERE n.id < ? ${byVerdict} ORDER BY n.id DESC LIMIT ?`)
     .all(
       query.before ?? Number.MAX_SAFE_INTEGER,
-      query.limit,
       ...(query.verdict === undefined ? [] : [query.verdict]),
+      query.limit,
     ) as NotificationRow[];
 }
 
@@ -49,10 +49,10 @@ export function getNotification(state: State, id: number): NotificationRow | und
 export function lookAgain(state: State, resource: StreamName, objectId: string, now: number): void {
   state
     .sql(
-      `INSERT INTO ping(resource, object_id, first_at, due_at) VALUES (?1, ?2, ?3, ?3)
+      `INSERT INTO ping(resource, object_id, first_at, due_at) VALUES (?, ?, ?, ?)
        ON CONFLICT(resource, object_id) DO UPDATE SET version = version + 1, attempt = 0, shown = 0,
          first_at = CASE WHEN shown = 1 OR attempt > 0 THEN excluded.first_at ELSE first_at END,
          due_at = min(due_at, excluded.due_at), error = NULL`,
     )
-    .run(resource, objectId, now);
+    .run(resource, objectId, now, now);
 }

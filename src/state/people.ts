@@ -30,7 +30,7 @@ export interface PersonIssue {
 }
 
 export interface People {
-  /** Keys of the next people to settle, in ascending order. */
+  /** Keys of the next people to settle: those whose change was notified before all others, in ascending order. */
   nextKeys(limit: number): number[];
   /** The people of these keys, in their order. `nested`: whether published groups count nested members. */
   load(keys: readonly number[], nested: boolean): Person[];
@@ -72,12 +72,18 @@ export function createPeople(state: State): People {
      JOIN relevant_group g ON g.key = r.root_key
      JOIN directory_object o ON o.key = g.key`,
   );
+  const firstPinged = state
+    .sql('SELECT key FROM unsettled WHERE pinged_at IS NOT NULL ORDER BY key LIMIT ?')
+    .pluck();
+  const first = state.sql('SELECT key FROM unsettled ORDER BY key LIMIT ?').pluck();
   const anyRelevant = state.sql('SELECT 1 FROM relevant_group LIMIT 1');
   const markOne = state.sql('INSERT INTO unsettled(key, cause) VALUES (?, ?) ON CONFLICT(key) DO NOTHING');
 
   return {
-    nextKeys: (limit) =>
-      state.sql('SELECT key FROM unsettled ORDER BY key LIMIT ?').pluck().all(limit) as number[],
+    nextKeys(limit) {
+      const pinged = firstPinged.all(limit) as number[];
+      return pinged.length > 0 ? pinged : (first.all(limit) as number[]);
+    },
     load(keys, nested) {
       const list = JSON.stringify(keys);
       const rows = select.all(list) as AccountColumns[];
@@ -99,14 +105,17 @@ export function createPeople(state: State): People {
       }
       return rows.map((row) => {
         const key = row['u_key'] as number;
+        const user = readUser(row);
+        // Whoever is gone for good is a member of nothing, whatever the stream of groups still says.
+        const isGone = user?.state === 'gone';
         return {
           key,
-          user: readUser(row),
+          user,
           account: readAccount(row),
           removal: (row['removal'] as RemovalState | null) ?? undefined,
           hasIssue: row['issue'] !== null,
-          inScopeGroup: scope.has(key),
-          groups: [...(groups.get(key) ?? [])].sort(),
+          inScopeGroup: !isGone && scope.has(key),
+          groups: isGone ? [] : [...(groups.get(key) ?? [])].sort(),
           cause: row['cause'] as string,
           pingedAt: row['u_pinged_at'] as number | null,
         };

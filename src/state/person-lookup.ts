@@ -73,8 +73,8 @@ export function createPersonLookup(state: State): PersonLookup {
     const slice = state.sql(
       `SELECT o.key, o.id, o.state, o.properties, a.login_key AS loginKey
        FROM directory_object o LEFT JOIN account a ON a.key = o.key
-       WHERE o.key > ?1 AND o.key <= ?2 AND o.kind = 'user' AND o.state <> 'unread'
-         AND (o.properties LIKE ?3 ESCAPE '\\' OR a.login_key = ?4)`,
+       WHERE o.key > ? AND o.key <= ? AND o.kind = 'user' AND o.state <> 'unread'
+         AND (o.properties LIKE ? ESCAPE '\\' OR a.login_key = ?)`,
     );
     for (let from = 0; from < (last ?? 0); from += sliceSize) {
       const rows = slice.all(from, from + sliceSize, pattern, loginKey) as {
@@ -133,11 +133,11 @@ export function createPersonLookup(state: State): PersonLookup {
     keysOfLogin: (loginKey) =>
       state
         .sql(
-          `SELECT key FROM account WHERE present = 1 AND login_key = ?1
-           UNION SELECT key FROM person_issue WHERE login_key = ?1 LIMIT 20`,
+          `SELECT key FROM account WHERE present = 1 AND login_key = ?
+           UNION SELECT key FROM person_issue WHERE login_key = ? LIMIT 20`,
         )
         .pluck()
-        .all(loginKey) as number[],
+        .all(loginKey, loginKey) as number[],
     scan,
     directGroups: (key) => parents(key, 0).map(({ id, name }) => ({ id, name })),
     scopePaths,

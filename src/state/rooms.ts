@@ -8,6 +8,7 @@ import { createPeople } from './people.ts';
 import { createReach } from './reach.ts';
 import { createRemovals } from './removals.ts';
 import { createRuns } from './runs.ts';
+import { createStaging } from './staging.ts';
 import { createStreams } from './streams.ts';
 import { createSubscriptions } from './subscriptions.ts';
 import { createTargetStates } from './targets.ts';
@@ -25,6 +26,7 @@ export function createStateRooms(state: State) {
     people: createPeople(state),
     ledger: createLedger(state, meta),
     removals: createRemovals(state),
+    staging: createStaging(state),
     streams: createStreams(state),
     subscriptions: createSubscriptions(state),
     runs: createRuns(state),

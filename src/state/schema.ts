@@ -79,6 +79,8 @@ export const stream = sqliteTable('stream', {
   roundStartedAt: integer('round_started_at'),
   roundPages: integer('round_pages').notNull().default(0),
   roundObjects: integer('round_objects').notNull().default(0),
+  /** Entries of the round that could not be read: after such a round nothing is swept. */
+  roundInvalid: integer('round_invalid').notNull().default(0),
   /** Read number before which unseen objects are to be swept; null when nothing is to be swept. */
   sweepRead: integer('sweep_read'),
   /** Read number at which the last complete full round began; null before the first. */
@@ -91,6 +93,12 @@ export const stream = sqliteTable('stream', {
   dueAt: integer('due_at').notNull(),
   attempt: integer().notNull().default(0),
   error: text(),
+});
+
+/** Pages of the first full round, waiting to be joined to the mirror in the order of ids. */
+export const staged = sqliteTable('staged', {
+  id: integer().primaryKey(),
+  body: text().notNull(),
 });
 
 /** The mirror: users and groups as last read, and stubs (`unread`) of objects known only as members. */
@@ -151,11 +159,15 @@ export const groupReach = sqliteTable(
 );
 
 /** People whose account must be decided again: durable, so that a crash between mirror and ledger loses nothing. */
-export const unsettled = sqliteTable('unsettled', {
-  key: integer().primaryKey(),
-  cause: text().notNull(),
-  pingedAt: integer('pinged_at'),
-});
+export const unsettled = sqliteTable(
+  'unsettled',
+  {
+    key: integer().primaryKey(),
+    cause: text().notNull(),
+    pingedAt: integer('pinged_at'),
+  },
+  (t) => [index('unsettled_pinged').on(t.key).where(sql`pinged_at is not null`)],
+);
 
 /** The ledger: what Gespage should hold for a person, with the revision of the last change. */
 export const account = sqliteTable(

@@ -101,7 +101,7 @@ export function createEngine(options: EngineOptions): Engine {
       read: graph.readRound,
       fullCause: () => (isOriginal ? operations.fullCause() : 'dry run'),
       periodMs: () => (renewal?.isHealthy() ? timing.sweepMs : timing.pollMs),
-      onChange: () => isOriginal && wake('settle', 'operate'),
+      onChange: () => isOriginal && wake('settle', 'operate', 'groups'),
       now,
       log,
       metrics,

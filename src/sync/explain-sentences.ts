@@ -19,30 +19,29 @@ export function tell(facts: PersonFacts): string[] {
 function answer(facts: PersonFacts): string {
   const who = facts.displayName ?? facts.userPrincipalName ?? facts.id;
   const { account, decision } = facts;
+  const why = reasonOf(decision);
   if (account?.present === true && account.enabled) {
-    const has = `an enabled account with the login "${account.login}".`;
-    return decision === undefined || decision.kind === 'active'
-      ? `${who} has ${has}`
-      : `${who} still has ${has} By the rules the person ${decision.text}.`;
+    const has = `${who} has an enabled account with the login "${account.login}"`;
+    return why === undefined ? `${has}.` : `${has}, though there is a reason against it: ${why}.`;
   }
   if (account?.present === true) {
-    return decision?.kind === 'leaver'
-      ? `${who} has a disabled account with the login "${account.login}": the person ${decision.text}.`
-      : `${who} has a disabled account with the login "${account.login}".`;
+    const has = `${who} has a disabled account with the login "${account.login}"`;
+    return why === undefined ? `${has}.` : `${has}, because ${why}.`;
   }
   const had = account === null ? '' : ` Gespage had one with the login "${account.login}"; it was removed.`;
-  if (facts.login.heldBy !== null)
-    return `${who} has no account, because the login is taken: see below.${had}`;
-  if (decision === undefined)
-    return `${who} has no account, because the user was never read from Entra.${had}`;
-  if (decision.kind === 'active') {
-    return facts.ready
-      ? `${who} has no account yet, but should have one.${had}`
-      : `${who} has no account yet, because the first complete reading of the tenant has not ended.${had}`;
-  }
-  return decision.kind === 'leaver'
-    ? `${who} has no account: the person ${decision.text}.${had}`
-    : `${who} has no account, since the person ${decision.text}.${had}`;
+  if (facts.login.heldBy !== null) return `${who} has no account, because the login is taken: see below.${had}`;
+  if (decision === undefined) return `${who} has no account, because the user was never read from Entra.${had}`;
+  if (why !== undefined) return `${who} has no account, because ${why}.${had}`;
+  return facts.ready
+    ? `${who} has no account yet, but should have one.${had}`
+    : `${who} has no account yet, because the first complete reading of the tenant has not ended.${had}`;
+}
+
+/** What speaks against an enabled account, to follow "because". */
+function reasonOf(decision: PersonFacts['decision']): string | undefined {
+  if (decision === undefined || decision.kind === 'active') return undefined;
+  if (decision.kind === 'unmappable') return decision.reason ?? decision.text;
+  return decision.text.replace(/^has no enabled account because /, '');
 }
 
 function tenant(facts: PersonFacts): string {

@@ -50,12 +50,17 @@ const kindOf = { users: 'user', groups: 'group' } as const;
 const mostPings = 20_000;
 /** Up to this many users are read by name after a ping; more are answered by one round. */
 export const fewUsers = 100;
+/** Objects joined to the mirror in one transaction. */
+const unstageBite = 1_000;
 /** A link that Graph refuses this often for no stated reason is given up. */
 const mostRefusals = 3;
+/** Links that would never lead to an end. */
+const deadLinks: ReadonlySet<string> = new Set(['link-loop', 'foreign-link']);
 
 export function createRounds(options: RoundsOptions): Rounds {
   const { rooms, now, log, metrics } = options;
-  const { directory, streams, inbox, state } = rooms;
+  const { directory, staging, streams, inbox, state } = rooms;
+  const restarts = { users: 0, groups: 0 };
   const turns = { users: createMutex(), groups: createMutex() };
 
   async function step(name: StreamName, signal: AbortSignal): Promise<number> {
@@ -63,6 +68,8 @@ export function createRounds(options: RoundsOptions): Rounds {
       if (streams.get(name).sweepRead !== null) await sweep(name, signal);
       const row = streams.get(name);
       if (signal.aborted) return 0;
+      // The first round of groups finds its members already there.
+      if (name === 'groups' && streams.get('users').fullRead === null) return 1_000;
       if (row.round === null && !isDue(row)) return Math.max(0, nextDue(row) - now());
       await runRound(name, row.round === null ? begin(row) : row, signal);
       if (streams.get(name).sweepRead !== null) await sweep(name, signal);
@@ -82,6 +89,10 @@ export function createRounds(options: RoundsOptions): Rounds {
 
   function begin(row: StreamRow): StreamRow {
     const full = isFullDue(row);
+    if (isBaseline(row)) {
+      if (row.name === 'users') staging.clear();
+      else directory.beginBulk();
+    }
     streams.set(row.name, {
       round: full ? 'full' : 'incremental',
       nextLink: full ? null : row.deltaLink,
@@ -89,6 +100,7 @@ export function createRounds(options: RoundsOptions): Rounds {
       roundStartedAt: now(),
       roundPages: 0,
       roundObjects: 0,
+      roundInvalid: 0,
       dueAt: now() + options.periodMs(),
     });
     if (full) log.info('A full round of a delta stream begins', { stream: row.name });
@@ -113,7 +125,10 @@ export function createRounds(options: RoundsOptions): Rounds {
       const changed = applyPage(name, page, cause, full);
       for (const object of page.objects) if (pings.has(object.id)) shown.add(object.id);
       if (changed.size > 0) options.onChange();
-      if (page.deltaLink !== undefined) answerPings(name, pings, shown);
+      if (page.deltaLink !== undefined) {
+        restarts[name] = 0;
+        answerPings(name, pings, shown);
+      }
       if (signal.aborted) return;
       await new Promise((resolve) => setImmediate(resolve));
     }
@@ -121,18 +136,27 @@ export function createRounds(options: RoundsOptions): Rounds {
 
   function applyPage(name: StreamName, page: DeltaPage, cause: Cause, full: boolean): Set<string> {
     if (page.invalid > 0) {
-      log.error('Graph sent entries that cannot be read; a full round is asked for', {
+      log.error('Graph sent entries that cannot be read; nobody is removed on the strength of this round', {
         stream: name,
         entries: page.invalid,
       });
     }
+    const objects = page.objects.map(readable);
     return state.transaction(() => {
-      const changed = directory.apply(kindOf[name], { read: page.read, objects: page.objects.map(readable) }, cause);
       const row = streams.get(name);
+      let changed = new Set<string>();
+      if (name === 'users' && isBaseline(row)) staging.put(objects);
+      else {
+        // A delta link moves on: what an earlier-begun page told of an object that was read since is asked again.
+        const outdated: string[] = [];
+        changed = directory.apply(kindOf[name], { read: page.read, objects }, cause, (id) => outdated.push(id));
+        inbox.lookAt(name, outdated, now());
+      }
       const roundPages = row.roundPages + 1;
       const roundObjects = row.roundObjects + page.objects.length;
+      const roundInvalid = row.roundInvalid + page.invalid;
       if (page.deltaLink === undefined) {
-        streams.set(name, { nextLink: page.nextLink ?? null, roundPages, roundObjects, error: null, attempt: 0 });
+        streams.set(name, { nextLink: page.nextLink ?? null, roundPages, roundObjects, roundInvalid, error: null, attempt: 0 });
         return changed;
       }
       streams.set(name, {
@@ -145,7 +169,8 @@ export function createRounds(options: RoundsOptions): Rounds {
         attempt: 0,
         error: null,
         // What changed during a long full round is read at once.
-        ...(full && { sweepRead: row.roundRead, fullObjects: roundObjects, dueAt: now() }),
+        ...(full && { fullObjects: roundObjects, dueAt: now() }),
+        ...(full && (roundInvalid > 0 && !isBaseline(row) ? { fullRead: row.roundRead } : { sweepRead: row.roundRead })),
       });
       return changed;
     });
@@ -166,6 +191,10 @@ export function createRounds(options: RoundsOptions): Rounds {
     const row = streams.get(name);
     if (row.sweepRead === null) return;
     const cause: Cause = { text: options.fullCause(), pingedAt: () => null };
+    if (isBaseline(row)) {
+      if (name === 'users') await unstage(row.sweepRead, cause, signal);
+      else directory.endBulk();
+    }
     for (let key: number | undefined = 0; key !== undefined && !signal.aborted; ) {
       key = directory.sweep(kindOf[name], row.sweepRead, key, cause);
       await new Promise((resolve) => setImmediate(resolve));
@@ -175,6 +204,18 @@ export function createRounds(options: RoundsOptions): Rounds {
     log.info('A full round is complete', { stream: name, objects: row.fullObjects, pages: row.roundPages });
     if (name === 'groups') warnOfHidden();
     options.onChange();
+  }
+
+  async function unstage(read: number, cause: Cause, signal: AbortSignal): Promise<void> {
+    for (let part = staging.nextPart(); part !== undefined && !signal.aborted; part = staging.nextPart()) {
+      const objects = staging.take(part);
+      for (let start = 0; start < objects.length && !signal.aborted; start += unstageBite) {
+        directory.apply('user', { read, objects: objects.slice(start, start + unstageBite) }, cause);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      // Joined twice after a crash, a part ends in the same state.
+      if (!signal.aborted) staging.drop(part);
+    }
   }
 
   function warnOfHidden(): void {
@@ -189,19 +230,26 @@ export function createRounds(options: RoundsOptions): Rounds {
 
   function failed(name: StreamName, error: unknown): number {
     const row = streams.get(name);
-    const attempt = row.attempt + 1;
+    // A page that came in between does not make a stream healthy that has to begin anew again and again.
+    const attempt = Math.max(row.attempt, restarts[name]) + 1;
     const failure = error instanceof GraphFailure ? error : undefined;
     const message = error instanceof Error ? error.message : String(error);
-    const refused = failure?.kind === 'permanent' && failure.status === 400 && attempt >= mostRefusals;
-    if (failure?.kind === 'gone' || refused) {
+    const isDead = failure?.kind === 'gone' || deadLinks.has(failure?.code ?? '');
+    const isRefused =
+      row.nextLink !== null &&
+      (failure?.kind === 'permanent' || failure?.kind === 'not-found') &&
+      attempt >= mostRefusals;
+    if (isDead || isRefused) {
+      restarts[name] += 1;
       metrics.countDeltaReset(name);
       log.warn('The delta token is no longer valid: the stream is read from its beginning', {
         stream: name,
         code: failure?.code,
         status: failure?.status,
       });
-      streams.set(name, { deltaLink: null, round: null, nextLink: null, attempt: refused ? 0 : attempt, error: message });
-      return attempt > 2 ? backoff(attempt) : 0;
+      const wait = restarts[name] > 1 ? backoff(restarts[name]) : 0;
+      streams.set(name, { deltaLink: null, round: null, nextLink: null, attempt, error: message, dueAt: now() + wait });
+      return wait;
     }
     const wait = failure?.kind === 'throttled' ? (failure.retryAfterMs ?? 1_000) : backoff(attempt);
     streams.set(name, {
@@ -221,7 +269,9 @@ export function createRounds(options: RoundsOptions): Rounds {
   return {
     step,
     wantFull(name, read) {
-      streams.set(name, { fullWanted: read, attempt: 0 });
+      const { round } = streams.get(name);
+      // An incremental round under way is overtaken by the full one; its link may be what is wrong.
+      streams.set(name, { fullWanted: read, attempt: 0, ...(round === 'incremental' && { round: null, nextLink: null }) });
     },
     hasRead: (name, read) => (streams.get(name).fullRead ?? 0) >= read,
     isReady: () => streams.get('users').fullRead !== null && streams.get('groups').fullRead !== null,
@@ -230,6 +280,8 @@ export function createRounds(options: RoundsOptions): Rounds {
     failed,
   };
 }
+
+const isBaseline = (row: StreamRow): boolean => row.fullRead === null;
 
 /** 250 ms, doubling to one minute. */
 export function backoff(attempt: number): number {

@@ -28,7 +28,7 @@ export interface Settler {
   markExpired(): number | undefined;
 }
 
-const biteSize = 500;
+const biteSize = 1_000;
 const hourMs = 3_600_000;
 const dayMs = 86_400_000;
 /** Exchanges of logins that reach outside a bite are followed this far. */
