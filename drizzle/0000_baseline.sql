@@ -35,7 +35,8 @@ CREATE TABLE `audit` (
 );
 --> statement-breakpoint
 CREATE INDEX `audit_key` ON `audit` (`key`);--> statement-breakpoint
-CREATE INDEX `audit_removal` ON `audit` (`at`) WHERE action in ('disable', 'delete');--> statement-breakpoint
+CREATE INDEX `audit_removal` ON `audit` (`at`,`key`) WHERE action in ('disable', 'delete');--> statement-breakpoint
+CREATE INDEX `audit_resync` ON `audit` (`cause`,`action`) WHERE cause >= 'resync ' and cause < 'resync!';--> statement-breakpoint
 CREATE TABLE `directory_object` (
 	`key` integer PRIMARY KEY NOT NULL,
 	`id` text NOT NULL,

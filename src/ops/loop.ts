@@ -88,8 +88,7 @@ export function createLoop(options: LoopOptions): Loop {
       failures = 0;
       lastSuccessAt = now();
       enter('resting');
-      if (rest === 'again' || woken) await breathe();
-      else await restFor(rest === 'idle' ? Infinity : rest);
+      if (rest !== 'again' && !woken) await restFor(rest === 'idle' ? Infinity : rest);
     } catch (error) {
       // A step that was told to end may do so by throwing; that is no failure.
       if (abort.signal.aborted) return;
@@ -120,21 +119,28 @@ export function createLoop(options: LoopOptions): Loop {
     });
   }
 
-  /** Lets sockets and timers have their turn between two steps. */
+  /**
+   * Lets sockets and timers have their turn between two steps. Only a stop cuts it short: loops that wake each other
+   * would else go on among themselves for ever.
+   */
   function breathe(): Promise<void> {
     if (abort.signal.aborted) return Promise.resolve();
     return new Promise((resolve) => {
-      const turn = setImmediate(() => endRest?.());
-      endRest = () => {
+      const end = (): void => {
         clearImmediate(turn);
-        endRest = undefined;
+        abort.signal.removeEventListener('abort', end);
         resolve();
       };
+      const turn = setImmediate(end);
+      abort.signal.addEventListener('abort', end, { once: true });
     });
   }
 
   async function run(): Promise<void> {
-    while (!abort.signal.aborted) await takeStep();
+    while (!abort.signal.aborted) {
+      await takeStep();
+      await breathe();
+    }
     enter('stopped');
   }
 

@@ -3,8 +3,9 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
-import { type BetterSQLite3Database, drizzle } from 'drizzle-orm/better-sqlite3';
-import { type MigrationMeta, readMigrationFiles } from 'drizzle-orm/migrator';
+import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3';
+import type { MigrationMeta } from 'drizzle-orm/migrator';
+import { drizzle, readMigrationFiles } from './drizzle.ts';
 import * as schema from './schema.ts';
 
 export type Statement = Database.Statement<unknown[]>;
@@ -58,7 +59,7 @@ export function openState(file: string, options: OpenOptions = {}): State {
     sqlite.pragma('journal_mode = WAL');
     // Between durable transactions no fsync is needed: whatever a power cut takes is read from Graph again.
     sqlite.pragma('synchronous = NORMAL');
-    sqlite.pragma('wal_autocheckpoint = 8000');
+    sqlite.pragma('wal_autocheckpoint = 20000');
     sqlite.pragma('cache_size = -32000');
     sqlite.pragma('temp_store = FILE');
     sqlite.pragma('journal_size_limit = 67108864');

@@ -97,8 +97,8 @@ export function createDirectory(state: State, meta: Meta): Directory {
   const dropEdgesOfGroup = state.sql('DELETE FROM membership WHERE group_key = ?');
   const addEdges = state.sql(
     `INSERT INTO membership(group_key, member_key, nested, read)
-     SELECT :group, o.key, o.kind = 'group', :read FROM json_each(:list) j
-     JOIN directory_object o ON o.id = j.value WHERE o.state <> 'gone'
+     SELECT :group, o.key, :nested, :read FROM json_each(:list) j
+     JOIN directory_object o ON o.id = j.value WHERE true
      ON CONFLICT DO UPDATE SET read = excluded.read`,
   );
   const insertStub = state.sql(
@@ -216,14 +216,18 @@ export function createDirectory(state: State, meta: Meta): Directory {
     return changed || membersChanged;
   }
 
-  /** Many members at once, while nobody is settled yet. */
+  /** Many members at once, while nobody is settled yet; `endBulk` drops those of the gone. */
   function addMembers(groupKey: number, members: readonly MemberRead[], read: number): boolean {
-    const list = JSON.stringify(members.map(({ id }) => id));
-    const added = addEdges.run({ group: groupKey, read, list }).changes;
-    if (added === members.length) return added > 0;
-    for (const { id, type } of members) insertStub.run(id, type);
-    addEdges.run({ group: groupKey, read, list });
-    return true;
+    for (const nested of [0, 1]) {
+      const some = members.filter(({ type }) => (type === 'group') === (nested === 1));
+      if (some.length === 0) continue;
+      // In the order of ids, which is the order of keys: what is written lies side by side.
+      const edges = { group: groupKey, nested, read, list: JSON.stringify(some.map(({ id }) => id).sort()) };
+      if (addEdges.run(edges).changes === some.length) continue;
+      for (const { id, type } of some) insertStub.run(id, type);
+      addEdges.run(edges);
+    }
+    return members.length > 0;
   }
 
   return {

@@ -1,7 +1,6 @@
 // Owns the ledger: the accounts and groups that Gespage should hold, each with the revision of its last change.
 import { type Account, type FieldName, fieldNames } from '../accounts/model.ts';
 import type { State } from './database.ts';
-import type { Meta } from './meta.ts';
 
 /** An account of the ledger; `present` is false once its row is to be gone from the targets. */
 export interface LedgerRow extends Account {
@@ -57,8 +56,12 @@ export interface Ledger {
   /** People whose enabled account was disabled or deleted since then. */
   countRemovedSince(at: number): number;
   changesSince(revision: number, limit: number): LedgerChanges;
-  /** Brings the published groups of the ledger to the mirror's; returns whether anything changed. */
-  settleGroups(): boolean;
+  /**
+   * Brings the published groups of the ledger to the mirror's; returns whether anything changed. With `present` alone,
+   * groups that are no longer published stay; with `absent`, nothing but those goes: only while nobody waits to be
+   * settled, so that the accounts have given up their memberships first.
+   */
+  settleGroups(half?: 'present' | 'absent'): boolean;
   /** Gives the people whom a target refused a new revision, so that the targets are offered them once more. */
   offerRefusedAgain(): void;
   /**
@@ -109,7 +112,7 @@ export function readAccount(row: AccountColumns): LedgerRow | undefined {
   };
 }
 
-export function createLedger(state: State, meta: Meta): Ledger {
+export function createLedger(state: State): Ledger {
   const names = ['key', 'external_id', 'login', 'login_key', ...fieldColumns, 'enabled', 'groups', 'present'];
   const all = [...names, 'disabled_at', 'revision', 'pinged_at'];
   const upsert = state.sql(
@@ -129,15 +132,30 @@ export function createLedger(state: State, meta: Meta): Ledger {
          UNION ALL SELECT revision FROM published_group WHERE revision > :from ORDER BY revision LIMIT :limit)`,
     )
     .pluck();
-  let revision = meta.counter('revision');
-  const nextRevision = (): number => {
-    revision += 1;
-    meta.setCounter('revision', revision);
-    return revision;
-  };
+  const newest = state
+    .sql('SELECT max((SELECT coalesce(max(revision), 0) FROM account), (SELECT coalesce(max(revision), 0) FROM published_group))')
+    .pluck();
+  const revisionNow = (): number => newest.get() as number;
+  let lastRevision = revisionNow();
+  // Without the old receipt: the time until now says nothing about how fast changes travel.
+  const touch = state.sql('UPDATE account SET revision = ?, pinged_at = NULL WHERE key = ?');
+  // After a rollback a number is skipped, never given twice.
+  const nextRevision = (): number => (lastRevision += 1);
+
+  /** A target dropped the memberships together with the group: whoever still has one is written once more. */
+  function offerMembersAgain(groupIds: readonly string[]): void {
+    const keys = state
+      .sql(
+        `SELECT DISTINCT a.key FROM account a, json_each(a.groups) g
+         WHERE a.present = 1 AND a.groups <> '[]' AND g.value IN (SELECT value FROM json_each(?))`,
+      )
+      .pluck()
+      .all(JSON.stringify(groupIds)) as number[];
+    for (const key of keys) touch.run(nextRevision(), key);
+  }
 
   return {
-    revision: () => meta.counter('revision'),
+    revision: revisionNow,
     write(key, account, loginKey, standing) {
       upsert.run(
         key,
@@ -181,7 +199,11 @@ export function createLedger(state: State, meta: Meta): Ledger {
     countPresent: () => state.sql('SELECT count(*) FROM account WHERE present = 1').pluck().get() as number,
     countRemovedSince: (at) =>
       state
-        .sql(`SELECT count(DISTINCT key) FROM audit WHERE action IN ('disable', 'delete') AND at > ?`)
+        .sql(
+          // Left to itself, the planner reads the whole audit in the order of its keys.
+          `SELECT count(*) FROM (SELECT DISTINCT key FROM audit INDEXED BY audit_removal
+           WHERE action IN ('disable', 'delete') AND at > ?)`,
+        )
         .pluck()
         .get(at) as number,
     changesSince(from, limit) {
@@ -202,22 +224,28 @@ export function createLedger(state: State, meta: Meta): Ledger {
         groups: groups.map((group) => ({ ...group, present: group.present === 1 })),
       };
     },
-    settleGroups() {
+    settleGroups(half) {
       const wanted = `SELECT g.key, o.id, coalesce(o.properties ->> 'displayName', o.id) AS name
         FROM relevant_group g JOIN directory_object o ON o.key = g.key WHERE g.publish = 1`;
-      const changed = state
-        .sql(
-          `SELECT w.key, w.id, w.name FROM (${wanted}) w LEFT JOIN published_group p ON p.key = w.key
-           WHERE p.key IS NULL OR p.present = 0 OR p.name <> w.name`,
-        )
-        .all() as { key: number; id: string; name: string }[];
-      const removed = state
-        .sql(
-          `SELECT key FROM published_group WHERE present = 1
-           AND key NOT IN (SELECT key FROM relevant_group WHERE publish = 1)`,
-        )
-        .pluck()
-        .all() as number[];
+      const changed =
+        half === 'absent'
+          ? []
+          : (state
+              .sql(
+                `SELECT w.key, w.id, w.name, p.present AS was FROM (${wanted}) w LEFT JOIN published_group p ON p.key = w.key
+                 WHERE p.key IS NULL OR p.present = 0 OR p.name <> w.name`,
+              )
+              .all() as { key: number; id: string; name: string; was: 0 | 1 | null }[]);
+      const removed =
+        half === 'present'
+          ? []
+          : (state
+              .sql(
+                `SELECT key FROM published_group WHERE present = 1
+                 AND key NOT IN (SELECT key FROM relevant_group WHERE publish = 1)`,
+              )
+              .pluck()
+              .all() as number[]);
       for (const group of changed) {
         state
           .sql(
@@ -226,6 +254,8 @@ export function createLedger(state: State, meta: Meta): Ledger {
           )
           .run(group.key, group.id, group.name, nextRevision());
       }
+      const back = changed.filter((group) => group.was === 0);
+      if (back.length > 0) offerMembersAgain(back.map((group) => group.id));
       for (const key of removed) {
         state
           .sql('UPDATE published_group SET present = 0, revision = ? WHERE key = ?')
@@ -236,8 +266,6 @@ export function createLedger(state: State, meta: Meta): Ledger {
     offerRefusedAgain() {
       state.transaction(() => {
         const keys = state.sql('SELECT DISTINCT key FROM refusal').pluck().all() as number[];
-        // Without the old receipt: the time until now says nothing about how fast changes travel.
-        const touch = state.sql('UPDATE account SET revision = ?, pinged_at = NULL WHERE key = ?');
         for (const key of keys) touch.run(nextRevision(), key);
       });
     },
@@ -246,7 +274,7 @@ export function createLedger(state: State, meta: Meta): Ledger {
         .sql(
           `INSERT INTO unsettled(key, cause)
            SELECT key, ? FROM account WHERE present = 1 AND disabled_at IS NOT NULL AND disabled_at <= ?
-           AND NOT EXISTS (SELECT 1 FROM person_issue i WHERE i.key = account.key AND i.kind = 'no-login')
+           AND NOT EXISTS (SELECT 1 FROM person_issue i WHERE i.key = account.key AND i.kind IN ('no-login', 'failed'))
            ON CONFLICT(key) DO NOTHING`,
         )
         .run(cause, limit);

@@ -3,7 +3,6 @@ import { randomUUID } from 'node:crypto';
 import type { State } from './database.ts';
 
 export type CounterName =
-  | 'revision' // last revision given in the ledger
   | 'read' // last number given to a read of Graph
   | 'inbox-cursor' // last notification folded into pings
   | 'pause-until' // Graph asked to be left alone until then (ms)

@@ -24,7 +24,7 @@ export function createStateRooms(state: State) {
     directory: createDirectory(state, meta),
     reach: createReach(state, meta),
     people: createPeople(state),
-    ledger: createLedger(state, meta),
+    ledger: createLedger(state),
     removals: createRemovals(state),
     staging: createStaging(state),
     streams: createStreams(state),

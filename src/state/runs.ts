@@ -1,6 +1,6 @@
 // Owns the record of what operators asked for: queued in the database, so that every way in reaches the one engine.
 import { randomUUID } from 'node:crypto';
-import { asc, desc, eq, inArray } from 'drizzle-orm';
+import { asc, desc, eq, inArray } from './drizzle.ts';
 import type { State } from './database.ts';
 import { run } from './schema.ts';
 
@@ -20,6 +20,8 @@ export interface Runs {
   /** The run under way if there is one, else the oldest that waits. */
   next(): RunRow | undefined;
   set(id: string, values: Partial<Omit<RunRow, 'id'>>): void;
+  /** When somebody last asked for a resync, in ms; undefined where they never did. */
+  lastResyncBy(requestedBy: string): number | undefined;
   /** How many accounts changed under a cause, by action. */
   changesOf(cause: string): Record<string, number>;
 }
@@ -57,9 +59,16 @@ export function createRuns(state: State): Runs {
     set(id, values) {
       state.db.update(run).set(values).where(eq(run.id, id)).run();
     },
+    lastResyncBy: (requestedBy) =>
+      (state
+        .sql(`SELECT max(requested_at) FROM run WHERE kind = 'resync' AND requested_by = ?`)
+        .pluck()
+        .get(requestedBy) as number | null) ?? undefined,
     changesOf(cause) {
+      // The partial index is used only where the query says what the index says.
+      const ofResync = cause.startsWith('resync ') ? `AND cause >= 'resync ' AND cause < 'resync!'` : '';
       const rows = state
-        .sql('SELECT action, count(*) AS n FROM audit WHERE cause = ? GROUP BY action')
+        .sql(`SELECT action, count(*) AS n FROM audit WHERE cause = ? ${ofResync} GROUP BY action`)
         .all(cause) as { action: string; n: number }[];
       return Object.fromEntries(rows.map((row) => [row.action, row.n]));
     },

@@ -1,7 +1,7 @@
 // Owns the tables of the state database: inbox, mirror of the directory, ledger of accounts, and bookkeeping.
 // Times are milliseconds since 1970 (UTC); ids of directory objects are lower-case GUIDs.
-import { sql } from 'drizzle-orm';
-import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
+import { sql } from './drizzle.ts';
+import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from './drizzle.ts';
 
 /** Single values: ledger id, read clock, revision, inbox cursor, pause of the Graph gate, … */
 export const meta = sqliteTable('meta', {
@@ -258,7 +258,7 @@ export const personIssue = sqliteTable(
   'person_issue',
   {
     key: integer().primaryKey(),
-    kind: text({ enum: ['login-collision', 'no-login'] }).notNull(),
+    kind: text({ enum: ['login-collision', 'no-login', 'failed'] }).notNull(),
     detail: text().notNull(),
     loginKey: text('login_key'),
     since: integer().notNull(),
@@ -282,8 +282,11 @@ export const audit = sqliteTable(
   (t) => [
     index('audit_key').on(t.key),
     index('audit_removal')
-      .on(t.at)
+      .on(t.at, t.key)
       .where(sql`action in ('disable', 'delete')`),
+    index('audit_resync')
+      .on(t.cause, t.action)
+      .where(sql`cause >= 'resync ' and cause < 'resync!'`),
   ],
 );
 

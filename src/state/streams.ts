@@ -1,5 +1,5 @@
 // Owns where each delta stream stands: links, rounds, sweeps and due times. Links hold tokens: never log them.
-import { eq } from 'drizzle-orm';
+import { eq } from './drizzle.ts';
 import type { State } from './database.ts';
 import type { StreamName } from './inbox.ts';
 import { stream } from './schema.ts';

@@ -1,5 +1,5 @@
 // Owns what we know of our subscriptions at Graph, above all their client states.
-import { eq, isNotNull } from 'drizzle-orm';
+import { eq, isNotNull } from './drizzle.ts';
 import type { State } from './database.ts';
 import { subscription } from './schema.ts';
 

@@ -29,8 +29,10 @@ function answer(facts: PersonFacts): string {
     return why === undefined ? `${has}.` : `${has}, because ${why}.`;
   }
   const had = account === null ? '' : ` Gespage had one with the login "${account.login}"; it was removed.`;
-  if (facts.login.heldBy !== null) return `${who} has no account, because the login is taken: see below.${had}`;
-  if (decision === undefined) return `${who} has no account, because the user was never read from Entra.${had}`;
+  if (facts.login.heldBy !== null)
+    return `${who} has no account, because the login is taken: see below.${had}`;
+  if (decision === undefined)
+    return `${who} has no account, because the user was never read from Entra.${had}`;
   if (why !== undefined) return `${who} has no account, because ${why}.${had}`;
   return facts.ready
     ? `${who} has no account yet, but should have one.${had}`

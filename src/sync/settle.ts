@@ -28,7 +28,10 @@ export interface Settler {
   markExpired(): number | undefined;
 }
 
-const biteSize = 1_000;
+const smallBite = 500;
+/** In long work, as in a first sync, larger bites write less for each person. */
+const largeBite = 4_000;
+const longWork = 4;
 const hourMs = 3_600_000;
 const dayMs = 86_400_000;
 /** Exchanges of logins that reach outside a bite are followed this far. */
@@ -44,12 +47,16 @@ export function createSettler(options: SettleOptions): Settler {
   const { state, people, ledger, removals, reach } = rooms;
   const nested = mapping.mapping.groups.nested;
 
+  let fullBites = 0;
+
   function settleSome(): SettleResult {
     if (reach.isDirty()) {
       reach.rebuild({ scope: mapping.isScopeGroup, publish: mapping.isPublishedGroup }, 'groups changed');
       state.transaction(() => ledger.settleGroups());
     }
-    const keys = people.nextKeys(biteSize);
+    const size = fullBites >= longWork ? largeBite : smallBite;
+    const keys = people.nextKeys(size);
+    fullBites = keys.length === size ? fullBites + 1 : 0;
     if (keys.length > 0) {
       state.transaction(() => settleBite(keys));
       return 'more';

@@ -186,7 +186,7 @@ export function openPrivateDoor(world: World, options: { sleep?: () => Promise<v
   });
 }
 
-/** The body of an answer that must be JSON. */
-export async function json(answer: Response | Promise<Response>): Promise<Record<string, unknown>> {
-  return (await (await answer).json()) as Record<string, unknown>;
+/** The body of an answer that must be JSON; tests name the shape that they look at. */
+export async function json<T = Record<string, unknown>>(answer: Response | Promise<Response>): Promise<T> {
+  return (await (await answer).json()) as T;
 }

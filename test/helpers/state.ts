@@ -33,7 +33,8 @@ export function withRooms<T>(work: (rooms: StateRooms) => T): T {
 }
 
 /** Object ids: the same number gives the same id. */
-export const id = (number: number): string => `00000000-0000-4000-8000-${number.toString(16).padStart(12, '0')}`;
+export const id = (number: number): string =>
+  `00000000-0000-4000-8000-${number.toString(16).padStart(12, '0')}`;
 
 export const noPing: Cause = { text: 'test', pingedAt: () => null };
 

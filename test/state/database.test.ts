@@ -10,8 +10,17 @@ import { makeRooms, temporaryFile, writeAccount } from '../helpers/state.ts';
 function makeMigrations(...statements: string[]): string {
   const folder = temporaryFile('migrations');
   mkdirSync(path.join(folder, 'meta'), { recursive: true });
-  const entries = statements.map((_, idx) => ({ idx, version: '6', when: 1_000 + idx, tag: `000${idx}_step`, breakpoints: true }));
-  writeFileSync(path.join(folder, 'meta', '_journal.json'), JSON.stringify({ version: '7', dialect: 'sqlite', entries }));
+  const entries = statements.map((_, idx) => ({
+    idx,
+    version: '6',
+    when: 1_000 + idx,
+    tag: `000${idx}_step`,
+    breakpoints: true,
+  }));
+  writeFileSync(
+    path.join(folder, 'meta', '_journal.json'),
+    JSON.stringify({ version: '7', dialect: 'sqlite', entries }),
+  );
   statements.forEach((text, idx) => writeFileSync(path.join(folder, `000${idx}_step.sql`), text));
   return folder;
 }
@@ -56,22 +65,30 @@ describe('opening the state database', () => {
     expect(read()).toBe(usual);
   });
 
-  it.each(['membership', 'group_reach', 'ping'])('stores %s in its primary key alone, without row ids', (table) => {
-    const { state } = makeRooms();
-    expect(() => state.sql(`SELECT rowid FROM ${table}`)).toThrow(/no such column/);
-  });
+  it.each(['membership', 'group_reach', 'ping'])(
+    'stores %s in its primary key alone, without row ids',
+    (table) => {
+      const { state } = makeRooms();
+      expect(() => state.sql(`SELECT rowid FROM ${table}`)).toThrow(/no such column/);
+    },
+  );
 
   it('refuses a database of a newer version in one sentence that says what to do', () => {
     const file = temporaryFile();
     openState(file).close();
-    inspect(file, `INSERT INTO __drizzle_migrations(hash, created_at) VALUES ('x', 9999999999999) RETURNING 1`);
+    inspect(
+      file,
+      `INSERT INTO __drizzle_migrations(hash, created_at) VALUES ('x', 9999999999999) RETURNING 1`,
+    );
     expect(() => openState(file)).toThrow(StateError);
     expect(() => openState(file)).toThrow(/written by a newer version.*Install that version again/s);
   });
 
   it('refuses, where migrations are required, a database that lacks one, and names it', () => {
     const file = temporaryFile();
-    expect(() => openState(file, { migrations: 'require' })).toThrow(/lacks the migration 0000_\w+: run "gespage-sync migrate"/);
+    expect(() => openState(file, { migrations: 'require' })).toThrow(
+      /lacks the migration 0000_\w+: run "gespage-sync migrate"/,
+    );
   });
 
   it('names the migration that failed, keeps those before it and nothing of it', () => {
@@ -81,8 +98,15 @@ describe('opening the state database', () => {
       'CREATE TABLE second (a);--> statement-breakpoint\nINSERT INTO nowhere VALUES (1);',
       'CREATE TABLE third (a);',
     );
-    expect(() => openState(file, { migrationsFolder })).toThrow(/migration 0001_step .* failed: no such table: nowhere/);
-    expect(inspect<string[]>(file, `SELECT name FROM sqlite_master WHERE type = 'table' AND name IN ('first', 'second', 'third')`)).toEqual(['first']);
+    expect(() => openState(file, { migrationsFolder })).toThrow(
+      /migration 0001_step .* failed: no such table: nowhere/,
+    );
+    expect(
+      inspect<string[]>(
+        file,
+        `SELECT name FROM sqlite_master WHERE type = 'table' AND name IN ('first', 'second', 'third')`,
+      ),
+    ).toEqual(['first']);
     expect(inspect<number[]>(file, 'SELECT created_at FROM __drizzle_migrations')).toEqual([1_000]);
   });
 

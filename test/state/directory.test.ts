@@ -26,7 +26,8 @@ const stateOf = (rooms: StateRooms, number: number) => rooms.directory.stateOf(i
 
 /** Sweeps everything that a complete round, begun at `read`, did not show. */
 function sweep(rooms: StateRooms, kind: 'user' | 'group', read: number): void {
-  for (let key: number | undefined = 0; key !== undefined; ) key = rooms.directory.sweep(kind, read, key, noPing);
+  for (let key: number | undefined = 0; key !== undefined;)
+    key = rooms.directory.sweep(kind, read, key, noPing);
 }
 
 /** A complete round that shows these objects. */
@@ -39,8 +40,12 @@ function fullRound(rooms: StateRooms, kind: 'user' | 'group', objects: Parameter
 describe('a read of a user', () => {
   it('is joined to what is known, and says who changed', () => {
     const rooms = makeRooms();
-    expect(apply(rooms, 'user', [user(1, { mail: 'a@x', department: 'Sales' }), user(2)])).toEqual(new Set([id(1), id(2)]));
-    expect(apply(rooms, 'user', [{ id: id(1), properties: { department: null } }, user(2)])).toEqual(new Set([id(1)]));
+    expect(apply(rooms, 'user', [user(1, { mail: 'a@x', department: 'Sales' }), user(2)])).toEqual(
+      new Set([id(1), id(2)]),
+    );
+    expect(apply(rooms, 'user', [{ id: id(1), properties: { department: null } }, user(2)])).toEqual(
+      new Set([id(1)]),
+    );
     expect(propertiesOf(rooms, 1)).toEqual({ accountEnabled: true, mailNickname: 'user1', mail: 'a@x' });
   });
 
@@ -111,7 +116,9 @@ describe('a tombstone', () => {
 
   it('of somebody never seen changes nothing, in the first round too', () => {
     const rooms = makeRooms();
-    expect(apply(rooms, 'user', [tombstone(1, 'changed'), tombstone(2, 'deleted'), user(3)])).toEqual(new Set([id(3)]));
+    expect(apply(rooms, 'user', [tombstone(1, 'changed'), tombstone(2, 'deleted'), user(3)])).toEqual(
+      new Set([id(3)]),
+    );
     expect([stateOf(rooms, 1), stateOf(rooms, 2)]).toEqual([undefined, undefined]);
     expect(waiting(rooms)).toEqual([3]);
   });
@@ -169,7 +176,9 @@ describe('somebody known only as a member', () => {
   it('can be deleted, which is told once; being restored brings the memberships into effect', () => {
     const rooms = makeRooms();
     apply(rooms, 'group', [group(10, [member(1, 'unknown'), member(2, 'unknown')])]);
-    expect(apply(rooms, 'user', [tombstone(1, 'changed'), tombstone(2, 'deleted')])).toEqual(new Set([id(1), id(2)]));
+    expect(apply(rooms, 'user', [tombstone(1, 'changed'), tombstone(2, 'deleted')])).toEqual(
+      new Set([id(1), id(2)]),
+    );
     expect(apply(rooms, 'user', [tombstone(1, 'changed'), tombstone(2, 'deleted')])).toEqual(new Set());
     expect([stateOf(rooms, 1), stateOf(rooms, 2)]).toEqual(['soft-deleted', 'gone']);
     expect([edges(rooms), waiting(rooms)]).toEqual([[[10, 1]], []]);
@@ -202,7 +211,12 @@ describe('the members of a group', () => {
     const rooms = makeRooms();
     apply(rooms, 'group', [group(10, [member(1)]), group(11, [member(2)]), group(10, [member(3)])]);
     apply(rooms, 'group', [group(10, [member(4)])]);
-    expect(edges(rooms)).toEqual([[10, 1], [10, 3], [10, 4], [11, 2]]);
+    expect(edges(rooms)).toEqual([
+      [10, 1],
+      [10, 3],
+      [10, 4],
+      [11, 2],
+    ]);
   });
 
   it('added and removed in one list end as the list ends', () => {
@@ -238,7 +252,10 @@ describe('the members of a group', () => {
     const cause = { text: 'delta round', pingedAt: (of: string) => (of === id(10) ? 700 : null) };
     apply(rooms, 'group', [group(10, [member(1), leaver(3)]), group(11, [member(2)])], { cause });
     expect(waiting(rooms)).toEqual([1, 3]);
-    expect(rooms.people.load([keyOf(rooms, 1)], true)[0]).toMatchObject({ pingedAt: 700, cause: 'notification' });
+    expect(rooms.people.load([keyOf(rooms, 1)], true)[0]).toMatchObject({
+      pingedAt: 700,
+      cause: 'notification',
+    });
   });
 
   it('are left alone by a read without a list of members', () => {
@@ -279,7 +296,11 @@ describe('after a complete round', () => {
 
   it('goes through the whole mirror in ranges', () => {
     const rooms = makeRooms();
-    apply(rooms, 'user', Array.from({ length: 5_200 }, (_, at) => user(at + 1)));
+    apply(
+      rooms,
+      'user',
+      Array.from({ length: 5_200 }, (_, at) => user(at + 1)),
+    );
     const round = rooms.directory.beginRead();
     apply(rooms, 'user', [user(5_200)], { read: round });
     const first = rooms.directory.sweep('user', round, 0, noPing);
@@ -335,9 +356,16 @@ describe('after a complete round', () => {
   it('a group that hides its members is not taken for empty; one that shows some is believed', () => {
     const rooms = makeRooms();
     const hidden = { visibility: 'HiddenMembership' };
-    apply(rooms, 'group', [group(10, [member(1)], hidden), group(11, [member(1), member(2)], hidden), group(12, [], hidden)]);
+    apply(rooms, 'group', [
+      group(10, [member(1)], hidden),
+      group(11, [member(1), member(2)], hidden),
+      group(12, [], hidden),
+    ]);
     fullRound(rooms, 'group', [group(10, [], hidden), group(11, [member(2)], hidden), group(12, [], hidden)]);
-    expect(edges(rooms)).toEqual([[10, 1], [11, 2]]);
+    expect(edges(rooms)).toEqual([
+      [10, 1],
+      [11, 2],
+    ]);
     expect(rooms.directory.hiddenGroups()).toEqual([id(12)]);
   });
 

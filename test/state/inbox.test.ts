@@ -17,7 +17,8 @@ const change = (number: number, more: Partial<InboxItem> = {}): InboxItem => ({
   ...more,
 });
 
-const rejected = (count = 1): InboxItem => change(1, { verdict: 'wrong-client-state', resource: null, objectId: null, count });
+const rejected = (count = 1): InboxItem =>
+  change(1, { verdict: 'wrong-client-state', resource: null, objectId: null, count });
 
 /** Notifications come in at a time and are folded at once. */
 function receive({ inbox }: StateRooms, items: readonly InboxItem[], at: number) {
@@ -48,7 +49,9 @@ describe('folding', () => {
     rooms.inbox.append([change(1), change(2), change(1)], 100);
     rooms.inbox.append([change(1)], 200);
     rooms.inbox.fold(300);
-    expect(rooms.inbox.duePings('users', 300, 10).map(({ objectId, firstAt }) => [objectId, firstAt])).toEqual([
+    expect(
+      rooms.inbox.duePings('users', 300, 10).map(({ objectId, firstAt }) => [objectId, firstAt]),
+    ).toEqual([
       [id(1), 100],
       [id(2), 100],
     ]);
@@ -103,17 +106,20 @@ describe('folding', () => {
 });
 
 describe('a ping that comes while its object is being looked at', () => {
-  it.each<Outcome>(['shown', 'nothing-new', 'done', 'failed'])('causes exactly one more look after "%s"', (outcome) => {
-    const rooms = makeRooms();
-    receive(rooms, [change(1)], 0);
-    const looked = onlyPing(rooms, 0);
-    receive(rooms, [change(1)], 10);
-    receive(rooms, [change(1)], 20);
-    rooms.inbox.advance('users', looked, outcome, 30);
-    const again = onlyPing(rooms, 30);
-    rooms.inbox.advance('users', again, 'done', 40);
-    expect(dueAt(rooms)).toBeUndefined();
-  });
+  it.each<Outcome>(['shown', 'nothing-new', 'done', 'failed'])(
+    'causes exactly one more look after "%s"',
+    (outcome) => {
+      const rooms = makeRooms();
+      receive(rooms, [change(1)], 0);
+      const looked = onlyPing(rooms, 0);
+      receive(rooms, [change(1)], 10);
+      receive(rooms, [change(1)], 20);
+      rooms.inbox.advance('users', looked, outcome, 30);
+      const again = onlyPing(rooms, 30);
+      rooms.inbox.advance('users', again, 'done', 40);
+      expect(dueAt(rooms)).toBeUndefined();
+    },
+  );
 
   it('is dated by its own receipt once the earlier one was answered', () => {
     const rooms = makeRooms();
@@ -151,7 +157,9 @@ describe('looking again', () => {
   it('goes on as long as each look shows something else', () => {
     const rooms = makeRooms();
     receive(rooms, [change(1)], 0);
-    expect([look(rooms, 'nothing-new'), look(rooms, 'shown'), look(rooms, 'shown')]).toEqual([300, 5_000, 5_000]);
+    expect([look(rooms, 'nothing-new'), look(rooms, 'shown'), look(rooms, 'shown')]).toEqual([
+      300, 5_000, 5_000,
+    ]);
     expect(look(rooms, 'nothing-new')).toBeUndefined();
   });
 
@@ -206,7 +214,10 @@ describe('what is kept', () => {
     const rooms = makeRooms();
     rooms.inbox.append([change(1)], 0);
     for (let round = 0; round < 30; round += 1) {
-      rooms.inbox.append(Array.from({ length: 1_000 }, () => rejected()), round);
+      rooms.inbox.append(
+        Array.from({ length: 1_000 }, () => rejected()),
+        round,
+      );
     }
     expect(count(rooms, 'wrong-client-state')).toBeLessThanOrEqual(11_000);
     expect(rooms.state.sql('SELECT max(received_at) FROM notification').pluck().get()).toBe(29);
@@ -226,7 +237,10 @@ describe('whatever the order of pings, looks and failures', () => {
     const step = fc.oneof(
       fc.record({ do: fc.constant('ping' as const), number: fc.integer({ min: 1, max: 3 }) }),
       fc.record({ do: fc.constant('begin' as const) }),
-      fc.record({ do: fc.constant('end' as const), outcome: fc.constantFrom<Outcome>('shown', 'nothing-new', 'done', 'failed') }),
+      fc.record({
+        do: fc.constant('end' as const),
+        outcome: fc.constantFrom<Outcome>('shown', 'nothing-new', 'done', 'failed'),
+      }),
     );
     fc.assert(
       fc.property(fc.array(step, { maxLength: 40 }), (steps) =>

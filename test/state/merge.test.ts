@@ -2,7 +2,11 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { mergeProperties } from '../../src/state/merge.ts';
 
-const known = { mail: 'a@x', department: 'Sales', onPremisesExtensionAttributes: { extensionAttribute1: '1', extensionAttribute2: '2' } };
+const known = {
+  mail: 'a@x',
+  department: 'Sales',
+  onPremisesExtensionAttributes: { extensionAttribute1: '1', extensionAttribute2: '2' },
+};
 
 describe('joining a read to what is known', () => {
   it('leaves alone what is absent, and clears what is null', () => {
@@ -14,11 +18,20 @@ describe('joining a read to what is known', () => {
   });
 
   it('does the same within objects, and drops one of which nothing is left', () => {
-    const merged = mergeProperties(known, { onPremisesExtensionAttributes: { extensionAttribute1: null, extensionAttribute3: '3' } });
-    expect(merged['onPremisesExtensionAttributes']).toEqual({ extensionAttribute2: '2', extensionAttribute3: '3' });
-    const emptied = mergeProperties(merged, { onPremisesExtensionAttributes: { extensionAttribute2: null, extensionAttribute3: null } });
+    const merged = mergeProperties(known, {
+      onPremisesExtensionAttributes: { extensionAttribute1: null, extensionAttribute3: '3' },
+    });
+    expect(merged['onPremisesExtensionAttributes']).toEqual({
+      extensionAttribute2: '2',
+      extensionAttribute3: '3',
+    });
+    const emptied = mergeProperties(merged, {
+      onPremisesExtensionAttributes: { extensionAttribute2: null, extensionAttribute3: null },
+    });
     expect(emptied).not.toHaveProperty('onPremisesExtensionAttributes');
-    expect(mergeProperties(known, { onPremisesExtensionAttributes: null })).not.toHaveProperty('onPremisesExtensionAttributes');
+    expect(mergeProperties(known, { onPremisesExtensionAttributes: null })).not.toHaveProperty(
+      'onPremisesExtensionAttributes',
+    );
   });
 
   it('replaces lists as a whole, and a value by an object and back', () => {
@@ -29,10 +42,20 @@ describe('joining a read to what is known', () => {
 
   it('changes neither of the two, holds no null, and is the same when repeated', () => {
     const value = fc.letrec((tie) => ({
-      leaf: fc.oneof(fc.string(), fc.integer(), fc.boolean(), fc.constant(null), fc.array(fc.integer(), { maxLength: 2 })),
-      node: fc.oneof({ maxDepth: 3 }, tie('leaf'), fc.dictionary(fc.constantFrom('a', 'b', 'c'), tie('node'))),
+      leaf: fc.oneof(
+        fc.string(),
+        fc.integer(),
+        fc.boolean(),
+        fc.constant(null),
+        fc.array(fc.integer(), { maxLength: 2 }),
+      ),
+      node: fc.oneof(
+        { maxDepth: 3 },
+        tie('leaf'),
+        fc.dictionary(fc.constantFrom('a', 'b', 'c'), tie('node')),
+      ),
     })).node;
-    const properties = fc.dictionary(fc.constantFrom('a', 'b', 'c', 'd'), value) as fc.Arbitrary<Record<string, unknown>>;
+    const properties = fc.dictionary<unknown>(fc.constantFrom('a', 'b', 'c', 'd'), value);
     fc.assert(
       fc.property(properties, properties, (first, second) => {
         const before = JSON.stringify([first, second]);

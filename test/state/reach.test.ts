@@ -33,7 +33,11 @@ describe('nested groups', () => {
     ]);
     apply(rooms, 'user', [user(1), user(2), user(3)]);
     rebuild(rooms, { scope: [10], publish: [11, 12] });
-    expect([1, 2, 3].map((number) => standing(rooms, number))).toEqual([[true, []], [true, [11, 12]], [false, []]]);
+    expect([1, 2, 3].map((number) => standing(rooms, number))).toEqual([
+      [true, []],
+      [true, [11, 12]],
+      [false, []],
+    ]);
   });
 
   it('do so for published groups only where nesting is wished; for the scope always', () => {
@@ -52,7 +56,10 @@ describe('nested groups', () => {
     ]);
     apply(rooms, 'user', [user(1), user(2)]);
     rebuild(rooms, { publish: [10, 11] });
-    expect([standing(rooms, 1), standing(rooms, 2)]).toEqual([[false, [10, 11]], [false, [10, 11]]]);
+    expect([standing(rooms, 1), standing(rooms, 2)]).toEqual([
+      [false, [10, 11]],
+      [false, [10, 11]],
+    ]);
   });
 
   it('tell the groups above when a member comes or goes below', () => {
@@ -63,14 +70,21 @@ describe('nested groups', () => {
     settleAll(rooms);
     apply(rooms, 'group', [group(11, [leaver(1), member(2)])]);
     expect(waiting(rooms)).toEqual([1, 2]);
-    expect([standing(rooms, 1), standing(rooms, 2)]).toEqual([[false, []], [false, [10]]]);
+    expect([standing(rooms, 1), standing(rooms, 2)]).toEqual([
+      [false, []],
+      [false, [10]],
+    ]);
   });
 });
 
 describe('working out nesting anew', () => {
   const prepared = () => {
     const rooms = makeRooms();
-    apply(rooms, 'group', [group(10, [member(11, 'group'), member(1)]), group(11, [member(2)]), group(12, [member(3)])]);
+    apply(rooms, 'group', [
+      group(10, [member(11, 'group'), member(1)]),
+      group(11, [member(2)]),
+      group(12, [member(3)]),
+    ]);
     apply(rooms, 'user', [user(1), user(2), user(3)]);
     rebuild(rooms, { scope: [10] });
     settleAll(rooms);
@@ -153,7 +167,8 @@ function waysOf(model: Model, users: readonly number[]): Map<number, string> {
       }
     }
     for (const one of below) {
-      for (const person of users) if (model.edges.has(`${one} ${person}`)) ways.get(person)?.push(`${one} ${root} ${role}`);
+      for (const person of users)
+        if (model.edges.has(`${one} ${person}`)) ways.get(person)?.push(`${one} ${root} ${role}`);
     }
   }
   return new Map([...ways].map(([person, list]) => [person, list.sort().join()]));
@@ -170,10 +185,33 @@ type Change =
 
 const anyGroup = fc.constantFrom(...groups);
 const anyChange: fc.Arbitrary<Change> = fc.oneof(
-  { weight: 8, arbitrary: fc.record({ do: fc.constantFrom('add' as const, 'remove' as const), group: anyGroup, member: fc.constantFrom(...users, ...groups) }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('soften' as const, 'delete' as const, 'restore' as const), group: anyGroup }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('forget' as const), user: fc.constantFrom(...users) }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('roles' as const), scope: fc.subarray(groups), publish: fc.subarray(groups) }) },
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      do: fc.constantFrom('add' as const, 'remove' as const),
+      group: anyGroup,
+      member: fc.constantFrom(...users, ...groups),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constantFrom('soften' as const, 'delete' as const, 'restore' as const),
+      group: anyGroup,
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant('forget' as const), user: fc.constantFrom(...users) }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('roles' as const),
+      scope: fc.subarray(groups),
+      publish: fc.subarray(groups),
+    }),
+  },
 );
 
 /** Carries a change out in both; gives the user whom it concerns directly. */
@@ -189,7 +227,8 @@ function carryOut(rooms: StateRooms, model: Model, change: Change): number | und
       apply(rooms, 'group', [group(change.group, [make(change.member, isGroup ? 'group' : 'user')])]);
       const edge = `${change.group} ${change.member}`;
       if (change.do === 'remove') model.edges.delete(edge);
-      else if (!model.gone.has(change.member) && model.groups.get(change.member) !== 'gone') model.edges.add(edge);
+      else if (!model.gone.has(change.member) && model.groups.get(change.member) !== 'gone')
+        model.edges.add(edge);
       return undefined;
     }
     case 'soften':
@@ -198,7 +237,9 @@ function carryOut(rooms: StateRooms, model: Model, change: Change): number | und
       if (model.groups.get(change.group) === 'gone') return undefined;
       apply(rooms, 'group', [tombstone(change.group, change.do === 'soften' ? 'changed' : 'deleted')]);
       model.groups.set(change.group, to);
-      if (to === 'gone') for (const edge of [...model.edges]) if (edge.split(' ').includes(`${change.group}`)) model.edges.delete(edge);
+      if (to === 'gone')
+        for (const edge of [...model.edges])
+          if (edge.split(' ').includes(`${change.group}`)) model.edges.delete(edge);
       return undefined;
     }
     case 'restore':
@@ -228,15 +269,28 @@ function prepare(rooms: StateRooms): Model {
     scope: [10],
     publish: [11],
   };
-  apply(rooms, 'user', users.map((one) => user(one)));
-  apply(rooms, 'group', groups.map((one) => group(one)));
+  apply(
+    rooms,
+    'user',
+    users.map((one) => user(one)),
+  );
+  apply(
+    rooms,
+    'group',
+    groups.map((one) => group(one)),
+  );
   rebuild(rooms, model);
   settleAll(rooms);
   return model;
 }
 
 function expectedStanding(model: Model, ways: string): [boolean, number[]] {
-  const roots = new Set(ways.split(',').filter(Boolean).map((way) => Number(way.split(' ')[1])));
+  const roots = new Set(
+    ways
+      .split(',')
+      .filter(Boolean)
+      .map((way) => Number(way.split(' ')[1])),
+  );
   const among = (list: number[]) => list.filter((one) => roots.has(one)).sort();
   return [among(model.scope).length > 0, among(model.publish)];
 }
@@ -254,7 +308,8 @@ describe('through any course of changes to groups, nesting, roles and people', (
             const after = waysOf(model, users);
             const affected = users.filter((one) => one !== named && before.get(one) !== after.get(one));
             expect(waiting(rooms).filter((one) => users.includes(one) && one !== named)).toEqual(affected);
-            for (const one of users) expect(standing(rooms, one)).toEqual(expectedStanding(model, after.get(one) ?? ''));
+            for (const one of users)
+              expect(standing(rooms, one)).toEqual(expectedStanding(model, after.get(one) ?? ''));
             settleAll(rooms);
             before = after;
           }
@@ -275,7 +330,8 @@ describe('through any course of changes to groups, nesting, roles and people', (
           const after = waysOf(model, users);
           const affected = users.filter((one) => before.get(one) !== after.get(one));
           expect(waiting(rooms)).toEqual(expect.arrayContaining(affected));
-          for (const one of users) expect(standing(rooms, one)).toEqual(expectedStanding(model, after.get(one) ?? ''));
+          for (const one of users)
+            expect(standing(rooms, one)).toEqual(expectedStanding(model, after.get(one) ?? ''));
         }),
       ),
       { numRuns: 150 },

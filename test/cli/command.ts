@@ -1,0 +1,75 @@
+// Owns running the operator's command as a process of its own, as an operator does.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const command = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
+
+export interface Ended {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+  /** Standard output as JSON. */
+  json<T = Record<string, unknown>>(): T;
+}
+
+export interface Started {
+  readonly ended: Promise<Ended>;
+  /** Resolves once standard error holds the text. */
+  saying(text: string): Promise<void>;
+  interrupt(): void;
+}
+
+/** Starts `gespage-sync …`; nothing of this process's environment but the path reaches it. */
+export function start(args: readonly string[], env: Readonly<Record<string, string>> = {}): Started {
+  const child = spawn(process.execPath, [command, ...args], {
+    env: { PATH: process.env['PATH'] ?? '', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let out = '';
+  let err = '';
+  const listeners = new Set<() => void>();
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    err += text;
+    for (const listener of listeners) listener();
+  });
+  return {
+    ended: new Promise((resolve, reject) => {
+      child.once('error', reject);
+      child.once('close', (code) => resolve({ code, out, err, json: () => JSON.parse(out) as never }));
+    }),
+    saying: (text) =>
+      new Promise((resolve, reject) => {
+        const listen = (): void => {
+          if (!err.includes(text)) return;
+          listeners.delete(listen);
+          resolve();
+        };
+        listeners.add(listen);
+        child.once('close', () => reject(new Error(`ended without saying "${text}": ${err}${out}`)));
+        listen();
+      }),
+    interrupt: () => void child.kill('SIGINT'),
+  };
+}
+
+/** Runs `gespage-sync …` to its end. */
+export function run(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> {
+  return start(args, env).ended;
+}
+
+const folders: string[] = [];
+
+/** A new folder that `removeFolders` takes away. */
+export function openFolder(): string {
+  const folder = mkdtempSync(path.join(tmpdir(), 'gespage-cli-'));
+  folders.push(folder);
+  return folder;
+}
+
+export function removeFolders(): void {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+}
