@@ -9,6 +9,7 @@ import { fieldNames } from './accounts/model.ts';
 import { createAdmin } from './admin/app.ts';
 import { type Config } from './config.ts';
 import { createSqlTarget } from './gespage/sql/create-sql-target.ts';
+import { createThreadedSqlTarget } from './gespage/sql/threaded-target.ts';
 import type { Target } from './gespage/target.ts';
 import { createGraphClient, type GraphClient } from './graph/client.ts';
 import { readDelta } from './graph/delta.ts';
@@ -29,6 +30,9 @@ import { createStateRooms, type StateRooms } from './state/rooms.ts';
 import { createEngine, type Engine, type GraphSide } from './sync/engine.ts';
 import { createWebhook } from './webhook/app.ts';
 import { createStore } from './webhook/store.ts';
+
+/** Graph's `Retry-After` is not believed beyond this either. */
+const longestPauseMs = 86_400_000;
 
 /** Properties of groups that the mirror keeps; `members` is added by the graph room. */
 const groupSelection = ['id', 'displayName', 'visibility'] as const;
@@ -73,7 +77,8 @@ export function openParts(config: Config, log: Log): Parts {
   const gate = createPauseGate({
     now,
     sleep: (ms, signal) => sleep(ms, undefined, signal ? { signal } : {}),
-    until: rooms.meta.counter('pause-until'),
+    // A clock set back since then must not make the pause longer than Graph ever asks for.
+    until: Math.min(rooms.meta.counter('pause-until'), now() + longestPauseMs),
     onPause: (until) => rooms.meta.setCounter('pause-until', until),
   });
   const client = createGraphClient({
@@ -133,10 +138,10 @@ export function openParts(config: Config, log: Log): Parts {
 
 function createTarget(config: Config, mapping: CompiledMapping): Target {
   const { sql } = config.targets;
-  return createSqlTarget({
-    url: sql.kind === 'sqlite' ? `sqlite:${sql.path}` : sql.url,
-    fields: fieldNames.filter((name) => !mapping.ownedFields.includes(name)),
-  });
+  const fields = fieldNames.filter((name) => !mapping.ownedFields.includes(name));
+  return sql.kind === 'sqlite'
+    ? createThreadedSqlTarget('sqlite', { url: `sqlite:${sql.path}`, fields })
+    : createSqlTarget({ url: sql.url, fields });
 }
 
 function graphSide(client: GraphClient, rooms: StateRooms, mapping: CompiledMapping): GraphSide {
@@ -245,9 +250,8 @@ export function createService(config: Config, log: Log): Service {
         doors.push(await openDoor(publicDoor(parts), config.publicDoor.host, config.publicDoor.port));
       }
       log.info('The doors are open', { mode: config.mode, ports: doors.map((door) => door.port) });
-      await learnTenant(parts);
-      if (signal.aborted) return;
-      await engine.start();
+      await learnTenant(parts, signal);
+      if (!signal.aborted) await engine.start(signal);
     },
     async stop() {
       await Promise.all(doors.map((door) => door.close()));
@@ -289,13 +293,25 @@ export async function waitForLease(statePath: string, signal: AbortSignal, log: 
 }
 
 /** Where the tenant was configured by its domain name, its id is taken from the token: notifications carry the id. */
-async function learnTenant({ config, rooms, tokens, log }: Parts): Promise<void> {
+async function learnTenant({ config, rooms, tokens, log }: Parts, signal: AbortSignal): Promise<void> {
   if (config.azure.tenantId !== undefined) return;
   try {
-    const payload = (await tokens.token()).split('.')[1] ?? '';
+    const token = await unlessAborted(tokens.token(), signal);
+    const payload = token.split('.')[1] ?? '';
     const claims = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8')) as { tid?: unknown };
     if (typeof claims.tid === 'string') rooms.meta.setText('tenant-id', claims.tid.toLowerCase());
   } catch (error) {
+    if (signal.aborted) return;
     log.warn('The id of the tenant is not known yet; notifications are judged without it', { error });
   }
+}
+
+/** The sign-in itself cannot be stopped, but nobody needs to wait for it. */
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => reject(signal.reason as Error);
+    if (signal.aborted) stop();
+    signal.addEventListener('abort', stop, { once: true });
+    void work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
+  });
 }

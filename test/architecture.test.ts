@@ -53,10 +53,18 @@ function neighboursOf({ path, imports }: SourceFile): string[] {
   return imports.filter((name) => name.startsWith('.')).map((name) => posix.join(posix.dirname(path), name));
 }
 
+const parsed = new Map<string, ts.SourceFile>();
+
+function parse(path: string, text: string): ts.SourceFile {
+  const source = parsed.get(path) ?? ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
+  parsed.set(path, source);
+  return source;
+}
+
 /** Every node of the syntax tree that the test accepts, as `file:line`. Comments and texts are not looked at. */
 function findNodes(where: readonly SourceFile[], accepts: (node: ts.Node) => boolean): string[] {
   return where.flatMap(({ path, text }) => {
-    const source = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
+    const source = parse(path, text);
     const found: string[] = [];
     const visit = (node: ts.Node): void => {
       if (accepts(node))

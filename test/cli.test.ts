@@ -2,6 +2,7 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { runCommand } from '../src/cli/run.ts';
 import { openState } from '../src/state/database.ts';
 import { closeWorlds, idOf, openWorld, user, type World } from './admin/fixture.ts';
 import { openFolder, removeFolders, run } from './cli/command.ts';
@@ -53,10 +54,18 @@ describe('the usage', () => {
     ['a hold without a number', ['hold', 'first', 'approve']],
     ['a decision that is none', ['hold', '1', 'maybe']],
   ])('with %s ends with 2 and says what to write', async (_, args) => {
-    const { code, out, err } = await run(args, { STATE_PATH: path.join(openFolder(), 'none.db') });
+    const said = { out: '', err: '' };
+    const code = await runCommand(args, {
+      env: { STATE_PATH: path.join(openFolder(), 'none.db') },
+      files: { read: (file) => readFileSync(file, 'utf8') },
+      now: Date.now,
+      out: (text) => void (said.out += text),
+      err: (text) => void (said.err += text),
+      onInterrupt: () => undefined,
+    });
     expect(code).toBe(2);
-    expect(out).toBe('');
-    expect(err).toMatch(/^gespage-sync: .+\n {2}- .+/);
+    expect(said.out).toBe('');
+    expect(said.err).toMatch(/^gespage-sync: .+\n {2}- .+/);
   });
 
   it('is answered as JSON where JSON was asked for', async () => {

@@ -2,7 +2,7 @@
 // commits each request by itself; then the delay of a 202 at a steady rate.
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import autocannon from 'autocannon';
@@ -43,8 +43,10 @@ interface Measurement {
 
 /** Runs the benchmark, for about a minute; a 202 that was not stored, or another answer, is an error. */
 export async function run(): Promise<Result> {
-  // Beside the checkout's own data, not in a temporary folder: that one may be kept in memory, where nothing is durable.
-  const folder = await mkdtemp(fileURLToPath(new URL('../../bench-', import.meta.url)));
+  // Where the service keeps its own data, not in a temporary folder: that may lie in memory, where nothing is durable.
+  const data = fileURLToPath(new URL('../../data/', import.meta.url));
+  await mkdir(data, { recursive: true });
+  const folder = await mkdtemp(path.join(data, 'bench-'));
   const servers = await Promise.all(kinds.map((kind) => startServer(kind, path.join(folder, `${kind}.db`))));
   try {
     const bodies = makeBodies(1_000);

@@ -60,7 +60,7 @@ async function measureProduct(env: Record<string, string>): Promise<{ ms: number
     STATE_PATH: path.join(folder, 'state.db'),
     GESPAGE_SQL_URL: `sqlite:${path.join(folder, 'gespage.db')}`,
     ADMIN_PORT: '0',
-    ADMIN_TOKEN: 'a token of the benchmark, 32 long',
+    ADMIN_TOKEN: 'bench-0123456789abcdef0123456789abcdef',
     POLL_SECONDS: '3600',
     LOG_FORMAT: 'json',
   });

@@ -112,7 +112,7 @@ async function decide(id: number, decision: 'approve' | 'discard', io: Io): Prom
 }
 
 const endings = {
-  kept: 'Their accounts are kept until something about them changes.',
+  kept: 'Their accounts are kept. To approve the hold later is still possible.',
   done: 'Their removal is carried out, and Gespage has it.',
   'target-behind':
     'Their removal is carried out; a target is behind and catches up by itself when it is back.',

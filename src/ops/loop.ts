@@ -88,7 +88,8 @@ export function createLoop(options: LoopOptions): Loop {
       failures = 0;
       lastSuccessAt = now();
       enter('resting');
-      if (rest !== 'again' && !woken) await restFor(rest === 'idle' ? Infinity : rest);
+      const isOver = rest !== 'again' && !woken && (await restFor(rest === 'idle' ? Infinity : rest));
+      if (!isOver) await breathe();
     } catch (error) {
       // A step that was told to end may do so by throwing; that is no failure.
       if (abort.signal.aborted) return;
@@ -98,23 +99,24 @@ export function createLoop(options: LoopOptions): Loop {
     }
   }
 
-  function restFor(ms: number): Promise<void> {
-    if (abort.signal.aborted) return Promise.resolve();
+  /** Resolves to whether the time is over; else a wake or a stop has ended the rest. */
+  function restFor(ms: number): Promise<boolean> {
+    if (abort.signal.aborted) return Promise.resolve(false);
     return new Promise((resolve) => {
       let left = Number.isNaN(ms) ? lastResortMs : Math.max(0, ms);
       let timer: NodeJS.Timeout | undefined;
-      const end = (): void => {
+      const end = (isOver: boolean): void => {
         clearTimeout(timer);
         endRest = undefined;
-        resolve();
+        resolve(isOver);
       };
       const arm = (): void => {
         const part = Math.min(left, longestTimerMs);
         left -= part;
         // Unref'd: a resting loop must not keep a command-line verb from ending.
-        timer = setTimeout(() => (left > 0 ? arm() : end()), part).unref();
+        timer = setTimeout(() => (left > 0 ? arm() : end(true)), part).unref();
       };
-      endRest = end;
+      endRest = () => end(false);
       if (left < Infinity) arm();
     });
   }
@@ -137,10 +139,7 @@ export function createLoop(options: LoopOptions): Loop {
   }
 
   async function run(): Promise<void> {
-    while (!abort.signal.aborted) {
-      await takeStep();
-      await breathe();
-    }
+    while (!abort.signal.aborted) await takeStep();
     enter('stopped');
   }
 

@@ -23,19 +23,18 @@ const sliceSize = 4_000;
 export async function searchAccounts(state: State, query: AccountQuery): Promise<LedgerRow[]> {
   const text = query.text?.trim() ?? '';
   if (isObjectId(text)) return byId(state, text.toLowerCase(), query);
-  const matches = matcher(text);
-  const found: LedgerRow[] = [];
+  if (text === '') return load(state, keysAfter(state, query, query.after, query.limit));
+  const wanted = loginKey(text);
+  const found: number[] = [];
   for (let after = query.after; found.length < query.limit;) {
-    const rows = readSlice(state, query, after, text === '' ? query.limit : sliceSize);
-    const last = rows.at(-1);
+    const slice = readSlice(state, query, after);
+    const last = slice.at(-1);
     if (last === undefined) break;
-    for (const row of rows) {
-      if (found.length < query.limit && matches(row)) found.push(row);
-    }
+    found.push(...slice.filter((row) => matches(row, wanted)).map((row) => row.key));
     after = last.key;
     await new Promise((resolve) => setImmediate(resolve));
   }
-  return found;
+  return load(state, found.slice(0, query.limit));
 }
 
 function byId(state: State, id: string, query: AccountQuery): LedgerRow[] {
@@ -49,22 +48,46 @@ function byId(state: State, id: string, query: AccountQuery): LedgerRow[] {
   return account === undefined || (query.enabled ?? account.enabled) !== account.enabled ? [] : [account];
 }
 
-function readSlice(state: State, query: AccountQuery, after: number, limit: number): LedgerRow[] {
-  const enabled = query.enabled === undefined ? '' : `AND a.enabled = ${query.enabled ? 1 : 0}`;
-  const rows = state
-    .sql(
-      `SELECT ${accountColumns} FROM account a
-       WHERE a.key > ? AND a.present = ${query.removed === true ? 0 : 1} ${enabled} ORDER BY a.key LIMIT ?`,
-    )
-    .all(after, limit) as AccountColumns[];
-  return rows.map(readAccount).filter((row) => row !== undefined);
+interface SearchedRow {
+  readonly key: number;
+  readonly loginKey: string;
+  readonly displayName: string | null;
+  readonly email: string | null;
 }
 
-function matcher(text: string): (row: LedgerRow) => boolean {
-  if (text === '') return () => true;
-  const wanted = loginKey(text);
+function conditionOf({ enabled, removed }: AccountQuery): string {
+  const present = `present = ${removed === true ? 0 : 1}`;
+  return enabled === undefined ? present : `${present} AND enabled = ${enabled ? 1 : 0}`;
+}
+
+function keysAfter(state: State, query: AccountQuery, after: number, limit: number): number[] {
+  return state
+    .sql(`SELECT key FROM account WHERE key > ? AND ${conditionOf(query)} ORDER BY key LIMIT ?`)
+    .pluck()
+    .all(after, limit) as number[];
+}
+
+function readSlice(state: State, query: AccountQuery, after: number): SearchedRow[] {
+  return state
+    .sql(
+      `SELECT key, login_key AS loginKey, display_name AS displayName, email FROM account
+       WHERE key > ? AND ${conditionOf(query)} ORDER BY key LIMIT ?`,
+    )
+    .all(after, sliceSize) as SearchedRow[];
+}
+
+function matches({ loginKey: login, displayName, email }: SearchedRow, wanted: string): boolean {
   const holds = (value: string | null): boolean => value !== null && loginKey(value).includes(wanted);
-  return ({ login, fields }) => holds(login) || holds(fields.displayName) || holds(fields.email);
+  return login.includes(wanted) || holds(displayName) || holds(email);
+}
+
+function load(state: State, keys: readonly number[]): LedgerRow[] {
+  const rows = state
+    .sql(
+      `SELECT ${accountColumns} FROM account a WHERE a.key IN (SELECT value FROM json_each(?)) ORDER BY a.key`,
+    )
+    .all(JSON.stringify(keys)) as AccountColumns[];
+  return rows.map(readAccount).filter((row) => row !== undefined);
 }
 
 /** One page of a hold's people, in the order of their keys. */

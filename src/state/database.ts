@@ -86,12 +86,12 @@ export function openState(file: string, options: OpenOptions = {}): State {
     },
     transaction: (work) => (sqlite.inTransaction ? work() : sqlite.transaction(work).immediate()),
     durably(work) {
-      // FULL: the commit returns after the log, with everything before it, is on disk.
-      sqlite.pragma('synchronous = FULL');
+      // FULL: the commit returns after the log, with everything before it, is on disk. `exec` is the cheaper way to say so.
+      sqlite.exec('PRAGMA synchronous = FULL');
       try {
         return sqlite.transaction(work).immediate();
       } finally {
-        sqlite.pragma('synchronous = NORMAL');
+        sqlite.exec('PRAGMA synchronous = NORMAL');
       }
     },
     async backup(target) {

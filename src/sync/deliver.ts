@@ -27,14 +27,17 @@ const batchSize = 4_000;
 
 export function createDelivery(options: DeliveryOptions): Delivery {
   const { rooms, target, now, log, metrics } = options;
-  const { ledger, meta, targets, state } = rooms;
+  const { ledger, meta, people, targets, state } = rooms;
   let held: number | undefined;
+  /** Whether the state database says so too. */
+  let isNoted = false;
 
   async function step(): Promise<'again' | 'idle'> {
     held ??= await takeUp();
     const changes = ledger.changesSince(held, batchSize);
     if (changes.to === held) {
-      targets.applied(target.name, held, now());
+      if (!isNoted) targets.applied(target.name, held, now());
+      isNoted = true;
       return 'idle';
     }
     const present = changes.accounts.filter((row) => row.present);
@@ -49,6 +52,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       accounts: present,
       removedAccounts: absent.map((row) => row.externalId),
     });
+    isNoted = false;
     held = changes.to;
     note(changes.accounts, applied.refused, held);
     metrics.countTargetWrites(target.name, 'upsert', applied.upserted);
@@ -60,7 +64,11 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   async function takeUp(): Promise<number> {
     await target.open();
     const position = await target.position();
-    if (position?.ledgerId === meta.ledgerId && position.revision <= ledger.revision()) return position.revision;
+    if (position?.ledgerId === meta.ledgerId && position.revision <= ledger.revision()) {
+      // Whom the target refused is known only from its answer: where that was not noted, it is asked once more.
+      const noted = targets.list().find(({ name }) => name === target.name)?.revision ?? 0;
+      return Math.min(position.revision, noted);
+    }
     if (position) {
       log.warn('The target follows another state database: everything is written to it again', {
         target: target.name,
@@ -75,22 +83,24 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     revision: number,
   ): void {
     const at = now();
-    const reasons = new Map(refused.map((one) => [one.externalId, one.reason]));
+    const rowOf = new Map(refused.length === 0 ? [] : rows.map((row) => [row.externalId, row]));
     state.transaction(() => {
       targets.applied(target.name, revision, at);
       if (targets.hasRefusals(target.name)) targets.accepted(target.name, rows.map((row) => row.key));
-      for (const row of rows) {
-        const reason = reasons.get(row.externalId);
-        if (reason === undefined) continue;
-        targets.refused(target.name, row.key, reason, at);
+      for (const { externalId, reason } of refused) {
+        const row = rowOf.get(externalId);
+        // A target may also name somebody who was written before.
+        const key = row?.key ?? people.keyOf(externalId);
+        if (key !== undefined) targets.refused(target.name, key, reason, at);
         log.warn('The target cannot take this person; the others are written', {
           target: target.name,
-          person: row.externalId,
-          login: row.login,
+          person: externalId,
+          login: row?.login,
           reason,
         });
       }
     });
+    isNoted = true;
     for (const row of rows) {
       if (row.pingedAt !== null) metrics.observePropagation(target.name, (at - row.pingedAt) / 1000);
     }
@@ -102,6 +112,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     isCurrent: () => held !== undefined && held === ledger.revision(),
     failed(error, attempt) {
       held = undefined;
+      isNoted = false;
       targets.failed(target.name, error instanceof Error ? error.message : String(error), now());
       const wait = backoff(attempt);
       log.warn('A target cannot be written; it catches up by itself when it is back', {

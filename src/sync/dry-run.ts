@@ -1,5 +1,7 @@
 // Owns dry runs: a full resync on a copy of the state database, compared with what the ledger holds now.
 import { rm } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Log } from '../ops/log.ts';
 import type { Outcome } from '../state/inbox.ts';
 import { openState } from '../state/database.ts';
 import { createStateRooms, type StateRooms } from '../state/rooms.ts';
@@ -22,12 +24,21 @@ export interface DryRunOptions {
   readonly build: (rooms: StateRooms) => Workshop;
 }
 
+/** For the parts that work on the copy. */
+export const silentLog: Log = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+  child: () => silentLog,
+};
+
 const shownPeople = 1_000;
 const mostFailures = 6;
 
 /** Reads the tenant and plans on a copy; nothing of the original, of Gespage, or of Graph's links is touched. */
 export async function planDryRun(options: DryRunOptions, run: RunRow, signal: AbortSignal): Promise<DryRunPlan> {
-  const file = `${options.original.state.path}.dry-run`;
+  const file = copyOf(options.original.state.path);
   await removeCopy(file);
   await options.original.state.backup(file);
   const copy = openState(file);
@@ -61,11 +72,14 @@ async function readAll(workshop: Workshop, signal: AbortSignal): Promise<void> {
         const wait = rounds.failed(name, error);
         failures += 1;
         if (failures >= mostFailures) throw error;
-        await new Promise((resolve) => setTimeout(resolve, wait));
+        await sleep(wait, undefined, { signal });
       }
     }
   }
-  for (let key: number | undefined = 0; key !== undefined; ) key = rooms.people.markRange(key, 20_000, 'dry run');
+  for (let key: number | undefined = 0; key !== undefined; ) {
+    key = rooms.people.markRange(key, 20_000, 'dry run');
+    await new Promise((resolve) => setImmediate(resolve));
+  }
 }
 
 async function readPerson(workshop: Workshop, id: string, signal: AbortSignal): Promise<void> {
@@ -113,6 +127,13 @@ function summarise(rooms: StateRooms, auditBefore: number, holdBefore: number): 
     people: people.map((one) => ({ ...one, changes: one.changes === null ? null : JSON.parse(one.changes) as unknown })),
   };
 }
+
+/** Removes what a dry run left behind that was cut off. */
+export async function forgetDryRuns(statePath: string): Promise<void> {
+  await removeCopy(copyOf(statePath));
+}
+
+const copyOf = (statePath: string): string => `${statePath}.dry-run`;
 
 async function removeCopy(file: string): Promise<void> {
   for (const suffix of ['', '-wal', '-shm', '-journal']) await rm(file + suffix, { force: true });

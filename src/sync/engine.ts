@@ -1,20 +1,21 @@
 // Owns who does what, when: the loops that carry a change from a notification or a delta round to the targets.
 import type { CompiledMapping } from '../accounts/decide.ts';
-import type { RemovalLimit } from '../accounts/guard.ts';
+import { type RemovalLimit, smallestRemovalLimit } from '../accounts/guard.ts';
 import type { RemovalPolicy } from '../accounts/plan.ts';
 import type { Target } from '../gespage/target.ts';
 import { GraphFailure } from '../graph/errors.ts';
 import { createLoop, type Loop } from '../ops/loop.ts';
 import type { Log } from '../ops/log.ts';
-import type { Metrics } from '../ops/metrics.ts';
+import { createMetrics, type Metrics } from '../ops/metrics.ts';
 import type { StreamName } from '../state/inbox.ts';
 import type { StateRooms } from '../state/rooms.ts';
 import { createDelivery, type Delivery } from './deliver.ts';
-import { planDryRun, type Workshop } from './dry-run.ts';
+import { forgetDryRuns, planDryRun, silentLog, type Workshop } from './dry-run.ts';
 import { keepHouse } from './housekeeping.ts';
 import { createOperations } from './operate.ts';
 import { createRefresher, type LookUp } from './refresh.ts';
 import { createRenewal, type Renewal, type SubscriptionApi } from './renew.ts';
+import type { Reading } from './removal-guard.ts';
 import { backoff, createRounds, type ReadRound, type Rounds } from './rounds.ts';
 import { createSettler } from './settle.ts';
 
@@ -44,10 +45,10 @@ export interface EngineOptions {
 }
 
 export interface Engine {
-  /** Subscribes, then starts all loops. The public door must be listening. */
-  start(): Promise<void>;
+  /** Subscribes, then starts all loops, unless `signal` was aborted before. The public door must be listening. */
+  start(signal?: AbortSignal): Promise<void>;
   stop(): Promise<void>;
-  /** Tells that notifications were stored. */
+  /** Tells that notifications were stored. Never throws. */
   notified(): void;
   /** Tells that something was asked for through the database. */
   asked(): void;
@@ -61,7 +62,12 @@ export interface Engine {
 }
 
 const tickMs = 1_000;
+const longestRestMs = 3_600_000;
+/** How often removals that wait for the end of a round are looked at. */
+const guardWaitMs = 100;
 const subscribePatienceMs = 30_000;
+/** A round that fails this often in a row keeps removals no longer waiting for its end. */
+const mostFailures = 6;
 
 export function createEngine(options: EngineOptions): Engine {
   const { rooms, graph, mapping, now, log, metrics, timing } = options;
@@ -88,6 +94,7 @@ export function createEngine(options: EngineOptions): Engine {
             streams.due(stream, now());
             wake(stream);
           },
+          compareMs: timing.sweepMs,
           now,
           log,
           metrics,
@@ -96,6 +103,8 @@ export function createEngine(options: EngineOptions): Engine {
   /** The same parts for the state database and for a copy of it. */
   function build(target: StateRooms): Workshop & { step: (signal: AbortSignal) => Promise<number | undefined> } {
     const isOriginal = target === rooms;
+    // What a plan on a copy meets is told as its result, and is no news of the service.
+    const [tell, count] = isOriginal ? [log, metrics] : [silentLog, createMetrics({ processMetrics: false })];
     const rounds: Rounds = createRounds({
       rooms: target,
       read: graph.readRound,
@@ -103,8 +112,8 @@ export function createEngine(options: EngineOptions): Engine {
       periodMs: () => (renewal?.isHealthy() ? timing.sweepMs : timing.pollMs),
       onChange: () => isOriginal && wake('settle', 'operate', 'groups'),
       now,
-      log,
-      metrics,
+      log: tell,
+      metrics: count,
     });
     const refresher = createRefresher({
       rooms: target,
@@ -122,9 +131,28 @@ export function createEngine(options: EngineOptions): Engine {
     return {
       rooms: target,
       rounds,
-      settler: createSettler({ rooms: target, mapping, ...options.removal, now, log }),
+      settler: createSettler({
+        rooms: target,
+        mapping,
+        ...options.removal,
+        ...(isOriginal && { reading }),
+        now,
+        log: tell,
+      }),
       refresh: async (id, cause, signal) => (await refresher.refresh([id], cause, signal)).get(id),
       step: (signal) => refresher.step(signal),
+    };
+  }
+
+  function reading(): Reading {
+    const rows = (['users', 'groups'] as const)
+      .map((name) => streams.get(name))
+      .filter((row) => row.attempt < mostFailures);
+    return {
+      short:
+        rows.some((row) => row.round === 'incremental') ||
+        inbox.countDue('users', now()) > smallestRemovalLimit,
+      long: rows.some((row) => row.round === 'full' || row.sweepRead !== null),
     };
   }
 
@@ -137,27 +165,34 @@ export function createEngine(options: EngineOptions): Engine {
     deliveries,
     renew: async (signal) => (renewal ? renewal.reconcile(signal) : 'polling'),
     refresh: (id, cause, signal) => workshop.refresh(id, cause, signal),
+    // One reader for each stream: the service's own rounds rest while a plan is read.
     dryRun: (run, signal) => rounds.whileQuiet(() => planDryRun({ original: rooms, build }, run, signal)),
     onChange: () => wake('users', 'groups', 'settle', 'deliver'),
     now,
     log,
   });
 
-  /** Folds what came in; signals that concern a whole stream ask for a round of it. */
-  function notified(): void {
-    for (const signal of inbox.fold(now())) {
-      const row = signal.subscriptionId === null ? undefined : subscriptions.get(signal.subscriptionId);
-      const stream = signal.resource ?? row?.resource;
-      if (signal.kind === 'lifecycle') {
-        log.info('Graph sent a lifecycle notification', { event: signal.event, resource: stream });
-        if (row && signal.event === 'reauthorizationRequired') {
-          subscriptions.touch(row.id, { challengedAt: now() });
-        } else if (row && signal.event === 'subscriptionRemoved') subscriptions.touch(row.id, { lostAt: now() });
-        wake('renew');
+  /** Folds what came in; signals that concern a whole stream ask for a round of it. All of it, or nothing. */
+  function fold(): 'idle' {
+    const woken = new Set<string>(['users', 'groups', 'refresh']);
+    rooms.state.transaction(() => {
+      for (const signal of inbox.fold(now())) {
+        const row = signal.subscriptionId === null ? undefined : subscriptions.get(signal.subscriptionId);
+        const stream = signal.resource ?? row?.resource;
+        if (signal.kind === 'lifecycle') {
+          log.info('Graph sent a lifecycle notification', { event: signal.event, resource: stream });
+          if (row && signal.event === 'reauthorizationRequired') {
+            subscriptions.touch(row.id, { challengedAt: now() });
+          } else if (row && signal.event === 'subscriptionRemoved') {
+            subscriptions.touch(row.id, { lostAt: now() });
+          }
+          woken.add('renew');
+        }
+        if (stream) streams.due(stream, now());
       }
-      if (stream) streams.due(stream, now());
-    }
-    wake('users', 'groups', 'refresh');
+    });
+    wake(...woken);
+    return 'idle';
   }
 
   function settleStep(): 'again' | number {
@@ -166,22 +201,25 @@ export function createEngine(options: EngineOptions): Engine {
     const result = settler.settleSome();
     if (rooms.ledger.revision() !== revision) wake('deliver');
     if (result === 'more') return 'again';
+    if (result === 'waiting') return guardWaitMs;
     const expiry = settler.markExpired();
-    if (!people.isEmpty()) return 'again';
+    if (!people.isEmpty()) {
+      // Whoever cannot be expired would be marked again without end.
+      const isFirst = Math.abs(now() - expiredAt) >= 1_000;
+      if (!isFirst) return 1_000;
+      expiredAt = now();
+      return 'again';
+    }
     wake('deliver', 'operate');
-    return Math.min(3_600_000, Math.max(1_000, (expiry ?? Infinity) - now()));
+    return Math.min(longestRestMs, Math.max(1_000, (expiry ?? Infinity) - now()));
   }
+  let expiredAt = -Infinity;
 
   async function renewStep(signal: AbortSignal): Promise<number> {
-    if (!renewal) return 3_600_000;
-    const due = renewal.nextDue();
-    if (due <= now() || now() - lastReconciled >= 3_600_000) {
-      lastReconciled = now();
-      await renewal.reconcile(signal);
-    }
-    return Math.max(1_000, Math.min(renewal.nextDue() - now(), 3_600_000));
+    if (!renewal) return longestRestMs;
+    if (renewal.nextDue() <= now()) await renewal.reconcile(signal);
+    return Math.max(1_000, Math.min(renewal.nextDue() - now(), longestRestMs));
   }
-  let lastReconciled = 0;
 
   const house = keepHouse({ rooms, fullResyncMs: timing.fullResyncMs, now });
 
@@ -200,12 +238,20 @@ export function createEngine(options: EngineOptions): Engine {
     return wait;
   };
 
+  /** Changes with every page, round and sweep. */
+  const trace = (name: StreamName): string => {
+    const { roundRead, roundPages, sweepRead, fullRead, completedAt } = streams.get(name);
+    return [roundRead, roundPages, sweepRead, fullRead, completedAt].join();
+  };
+
+  addLoop('inbox', () => Promise.resolve().then(fold));
   for (const name of ['users', 'groups'] as const) {
     addLoop(
       name,
       async (signal) => {
+        const before = trace(name);
         const rest = await rounds.step(name, signal);
-        wake('refresh', 'operate');
+        if (trace(name) !== before) wake('refresh', 'settle', 'operate');
         return rest;
       },
       (error) => rounds.failed(name, error),
@@ -230,7 +276,8 @@ export function createEngine(options: EngineOptions): Engine {
   addLoop('renew', renewStep);
   addLoop('operate', async (signal) => (await operations.step(signal)) ?? 'idle');
   addLoop('tick', () => {
-    notified();
+    wake('inbox');
+    renewal?.catchUpAgain();
     house();
     if (!people.isEmpty()) wake('settle');
     if (rooms.runs.next()) wake('operate');
@@ -251,19 +298,21 @@ export function createEngine(options: EngineOptions): Engine {
     deliveries.every((delivery) => delivery.isCurrent());
 
   /** Subscriptions come before the baseline, so that nothing falls between them. */
-  async function subscribeFirst(): Promise<void> {
+  async function subscribeFirst(signal: AbortSignal): Promise<void> {
     if (!renewal) return;
     try {
-      lastReconciled = now();
-      await renewal.reconcile(AbortSignal.timeout(subscribePatienceMs));
+      await renewal.reconcile(AbortSignal.any([signal, AbortSignal.timeout(subscribePatienceMs)]));
     } catch (error) {
+      if (signal.aborted) return;
       log.warn('The subscriptions could not be made yet; the tenant is polled until they are', { error });
     }
   }
 
   return {
-    async start() {
-      await subscribeFirst();
+    async start(signal = new AbortController().signal) {
+      await forgetDryRuns(rooms.state.path);
+      await subscribeFirst(signal);
+      if (signal.aborted) return;
       // Whatever changed while the service was down shows in a round, whether or not its notification still comes.
       for (const name of ['users', 'groups'] as const) streams.due(name, now());
       for (const loop of loops) loop.start();
@@ -272,7 +321,7 @@ export function createEngine(options: EngineOptions): Engine {
       await Promise.all(loops.map((loop) => loop.stop()));
       await Promise.all(options.targets.map((target) => target.close()));
     },
-    notified,
+    notified: () => wake('inbox'),
     asked: () => wake('operate', 'settle'),
     mode: renewal ? 'notifications' : 'polling',
     renewal,

@@ -131,7 +131,7 @@ function removal({ removal }: PersonFacts): string[] {
       ];
     case 'kept':
       return [
-        `${what} was discarded by an operator (${hold}), so the account stays until something changes.`,
+        `${what} was discarded by an operator (${hold}), so the account stays; "gespage-sync ${hold} approve" still removes it.`,
       ];
   }
 }

@@ -8,6 +8,7 @@ export interface HousekeepingOptions {
 }
 
 const hourMs = 3_600_000;
+const schedule = 'schedule';
 const keepNotificationsMs = 30 * 24 * hourMs;
 
 /** Makes the job that is called often and does something seldom. */
@@ -20,8 +21,10 @@ export function keepHouse({ rooms, fullResyncMs, now }: HousekeepingOptions): ()
     }
     const readAt = (['users', 'groups'] as const).map((name) => rooms.streams.get(name).fullCompletedAt);
     const oldest = readAt.includes(null) ? undefined : Math.min(...(readAt as number[]));
-    if (oldest !== undefined && now() - oldest >= fullResyncMs && rooms.runs.next() === undefined) {
-      rooms.runs.request({ kind: 'resync', requestedBy: 'schedule' }, now());
-    }
+    if (oldest === undefined || now() - oldest < fullResyncMs || rooms.runs.next() !== undefined) return;
+    // One that failed is not asked for again at once.
+    const sinceAsked = now() - (rooms.runs.lastResyncBy(schedule) ?? -Infinity);
+    if (sinceAsked >= 0 && sinceAsked < hourMs) return;
+    rooms.runs.request({ kind: 'resync', requestedBy: schedule }, now());
   };
 }

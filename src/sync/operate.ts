@@ -1,11 +1,13 @@
 // Owns what operators ask for: full resyncs, dry runs, one person again, the renewal job; resumable at any point.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { GraphFailure } from '../graph/errors.ts';
 import type { Log } from '../ops/log.ts';
 import type { Outcome } from '../state/inbox.ts';
 import type { StateRooms } from '../state/rooms.ts';
 import type { RunRow } from '../state/runs.ts';
 import type { Delivery } from './deliver.ts';
 import type { RenewalCounts } from './renew.ts';
-import type { Rounds } from './rounds.ts';
+import { backoff, type Rounds } from './rounds.ts';
 
 /** What a dry run would do; `people` names the first ones. */
 export interface DryRunPlan {
@@ -38,6 +40,8 @@ const markRange = 20_000;
 const mostFailures = 6;
 /** A target that is down does not keep a resync from ending. */
 const deliveryPatienceMs = 30_000;
+/** How often Graph is asked about one person before the run is given up. */
+const mostLooks = 4;
 
 export function createOperations(options: OperateOptions): Operations {
   const { rooms, rounds, now, log } = options;
@@ -72,11 +76,11 @@ export function createOperations(options: OperateOptions): Operations {
       finish(run, plan.counts['held'] ? 'held' : 'succeeded', plan.counts);
       return 0;
     }
-    if (run.phase === 'reading') return run.person === null ? read(run) : readPerson(run, run.person, signal);
+    if (run.phase === 'reading') return run.person === null ? read(run, signal) : readPerson(run, run.person, signal);
     return run.phase === 'settling' ? settled(run) : delivered(run);
   }
 
-  function read(run: RunRow): number {
+  async function read(run: RunRow, signal: AbortSignal): Promise<number> {
     const since = run.sinceRead ?? 0;
     for (const name of ['users', 'groups'] as const) {
       const row = streams.get(name);
@@ -89,6 +93,8 @@ export function createOperations(options: OperateOptions): Operations {
     if (!rounds.hasRead('users', since) || !rounds.hasRead('groups', since)) return pollMs;
     for (let key: number | undefined = 0; key !== undefined; ) {
       key = people.markRange(key, markRange, causeOf(run));
+      await new Promise((resolve) => setImmediate(resolve));
+      if (signal.aborted) return 0;
     }
     runs.set(run.id, { phase: 'settling' });
     options.onChange();
@@ -96,7 +102,7 @@ export function createOperations(options: OperateOptions): Operations {
   }
 
   async function readPerson(run: RunRow, id: string, signal: AbortSignal): Promise<number> {
-    const outcome = await options.refresh(id, causeOf(run), signal);
+    const outcome = await lookUntilAnswered(run, id, signal);
     const key = people.keyOf(id);
     if (outcome === 'failed') throw new Error('Graph could not be asked about this person just now; try again.');
     if (key === undefined) throw new Error(`Neither Graph nor the mirror knows a user ${id}.`);
@@ -106,11 +112,21 @@ export function createOperations(options: OperateOptions): Operations {
     return 0;
   }
 
-  function settled(run: RunRow): number {
-    if (!people.isEmpty() || removals.countProposed() > 0 || !rounds.isReady()) {
-      options.onChange();
-      return pollMs;
+  async function lookUntilAnswered(run: RunRow, id: string, signal: AbortSignal): Promise<Outcome | undefined> {
+    for (let look = 1; ; look += 1) {
+      try {
+        const outcome = await options.refresh(id, causeOf(run), signal);
+        if (outcome !== 'failed' || look >= mostLooks) return outcome;
+      } catch (error) {
+        if (!(error instanceof GraphFailure) || error.kind !== 'transient' || look >= mostLooks) throw error;
+      }
+      await sleep(backoff(look), undefined, { signal });
     }
+  }
+
+  function settled(run: RunRow): number {
+    // Whoever brings one of these about wakes this loop; to wake them from here would go round in circles.
+    if (!people.isEmpty() || removals.countProposed() > 0 || !rounds.isReady()) return pollMs;
     ledger.offerRefusedAgain();
     runs.set(run.id, { phase: 'delivering' });
     options.onChange();

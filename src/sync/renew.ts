@@ -11,6 +11,7 @@ import type { Metrics } from '../ops/metrics.ts';
 import type { StreamName } from '../state/inbox.ts';
 import type { StateRooms } from '../state/rooms.ts';
 import type { SubscriptionRow } from '../state/subscriptions.ts';
+import { createMutex } from './mutex.ts';
 
 /** The subscription calls of Graph. */
 export interface SubscriptionApi {
@@ -29,6 +30,8 @@ export interface RenewalOptions {
   readonly newClientState: () => string;
   /** Asks for a delta round: whatever was lost while there was no subscription is caught up by it. */
   readonly catchUp: (stream: StreamName) => void;
+  /** Time from one comparison with Graph to the next, in ms: Graph does not tell when it drops a subscription. */
+  readonly compareMs: number;
   readonly now: () => number;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -42,10 +45,15 @@ export interface RenewalCounts {
 }
 
 export interface Renewal {
-  /** Compares with Graph, then creates, adopts or renews what is due. */
+  /** Compares with Graph, then creates, adopts or renews what is due. Calls take turns. */
   reconcile(signal: AbortSignal): Promise<RenewalCounts>;
   /** When something is next due (ms since 1970). */
   nextDue(): number;
+  /**
+   * Asks for rounds again some seconds after a subscription was made: notifications that came before it was saved
+   * were not known as ours. To be called every second or so.
+   */
+  catchUpAgain(): void;
   /** Whether both streams have a subscription that has not ended. */
   isHealthy(): boolean;
 }
@@ -53,41 +61,59 @@ export interface Renewal {
 const streams: readonly StreamName[] = ['users', 'groups'];
 const changeType = 'updated,deleted';
 const minuteMs = 60_000;
-const hourMs = 60 * minuteMs;
 /** Graph allows 41,760 minutes for users and groups; a day less keeps clear of differing clocks. */
 const wantedLifeMs = (41_760 - 1_440) * minuteMs;
 /** Renewal and re-authorisation of one subscription must not meet within ten minutes. */
 const untouchedMs = 10 * minuteMs;
+/** After a subscription was made, in ms, the stream is read again; nothing older than a few minutes is repeated. */
+const readAgainAfter = [5_000, minuteMs] as const;
+const readAgainUntil = 5 * minuteMs;
 
 export function createRenewal(options: RenewalOptions): Renewal {
   const { rooms, api, now, log, metrics } = options;
   const { subscriptions } = rooms;
+  const turns = createMutex();
+  let comparedAt: number | undefined;
 
-  async function reconcile(signal: AbortSignal): Promise<RenewalCounts> {
+  async function compare(signal: AbortSignal): Promise<RenewalCounts> {
     const counts: RenewalCounts = { created: 0, renewed: 0, removed: 0, healthy: 0 };
     const remote = await api.list(signal);
+    const failures: unknown[] = [];
     for (const resource of streams) {
-      const mine = subscriptions.list().filter((row) => row.resource === resource);
-      const [keep, ...rest] = mine.filter((row) => isUsable(row, remote.find(({ id }) => id === row.id)));
-      const surplus = new Set([...mine.filter((row) => row !== keep), ...rest].map(({ id }) => id));
-      // A subscription to our address whose client state we do not know cannot be trusted: it is made anew.
-      for (const other of remote) {
-        const ours = other.notificationUrl === options.notificationUrl && isResource(other, resource);
-        if (ours && other.id !== keep?.id) surplus.add(other.id);
-      }
-      for (const id of surplus) {
-        await remove(id, signal);
-        counts.removed += 1;
-      }
-      if (!keep) {
-        await create(resource, signal);
-        counts.created += 1;
-      } else if (isDue(keep)) {
-        counts[(await renew(keep, signal)) ? 'renewed' : 'created'] += 1;
-      } else counts.healthy += 1;
+      // Trouble with one subscription must not cost the other.
+      await bringUp(resource, remote, counts, signal).catch((error: unknown) => failures.push(error));
+      signal.throwIfAborted();
     }
     reportExpiry();
+    if (failures.length > 0) throw failures[0];
+    comparedAt = now();
     return counts;
+  }
+
+  async function bringUp(
+    resource: StreamName,
+    remote: readonly GraphSubscription[],
+    counts: RenewalCounts,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const mine = subscriptions.list().filter((row) => row.resource === resource);
+    const [keep, ...rest] = mine.filter((row) => isUsable(row, remote.find(({ id }) => id === row.id)));
+    const surplus = new Set([...mine.filter((row) => row !== keep), ...rest].map(({ id }) => id));
+    // A subscription to our address whose client state we do not know cannot be trusted: it is made anew.
+    for (const other of remote) {
+      const ours = other.notificationUrl === options.notificationUrl && isResource(other, resource);
+      if (ours && other.id !== keep?.id) surplus.add(other.id);
+    }
+    for (const id of surplus) {
+      await remove(id, signal);
+      counts.removed += 1;
+    }
+    if (!keep) {
+      await create(resource, signal);
+      counts.created += 1;
+    } else if (isDue(keep)) {
+      counts[(await renew(keep, signal)) ? 'renewed' : 'created'] += 1;
+    } else counts.healthy += 1;
   }
 
   const isUsable = (row: SubscriptionRow, remote: GraphSubscription | undefined): boolean =>
@@ -111,8 +137,11 @@ export function createRenewal(options: RenewalOptions): Renewal {
   const isDue = (row: SubscriptionRow): boolean => dueAt(row) <= now();
 
   async function renew(row: SubscriptionRow, signal: AbortSignal): Promise<boolean> {
+    const at = now();
+    // Noted first: after a crash, or without an answer, nobody knows whether Graph has carried it out.
+    subscriptions.touch(row.id, { touchedAt: at, challengedAt: row.challengedAt ?? at });
     try {
-      const renewed = await api.renew(row.id, new Date(now() + wantedLifeMs), signal);
+      const renewed = await api.renew(row.id, new Date(at + wantedLifeMs), signal);
       const expiresAt = renewed.expirationDateTime.getTime();
       subscriptions.touch(row.id, { expiresAt, touchedAt: now(), challengedAt: null });
       log.info('A subscription is renewed', { resource: row.resource, expiresAt: new Date(expiresAt) });
@@ -120,7 +149,15 @@ export function createRenewal(options: RenewalOptions): Renewal {
       if (row.challengedAt !== null) options.catchUp(row.resource);
       return true;
     } catch (error) {
-      if (!(error instanceof GraphFailure) || error.kind !== 'not-found') throw error;
+      if (!isRefusal(error)) throw error;
+      if (error.kind !== 'not-found') {
+        const wanted = subscriptions.get(row.id)?.challengedAt ?? null;
+        subscriptions.touch(row.id, {
+          touchedAt: row.touchedAt,
+          challengedAt: wanted === at ? row.challengedAt : wanted,
+        });
+        throw error;
+      }
       subscriptions.remove(row.id);
       await create(row.resource, signal);
       return false;
@@ -176,13 +213,25 @@ export function createRenewal(options: RenewalOptions): Renewal {
     }
   }
 
+  function catchUpAgain(): void {
+    for (const { resource, createdAt } of subscriptions.list()) {
+      const age = now() - createdAt;
+      if (age > readAgainUntil) continue;
+      const startedAt = rooms.streams.get(resource).roundStartedAt ?? 0;
+      if (readAgainAfter.some((wait) => age >= wait && startedAt < createdAt + wait)) options.catchUp(resource);
+    }
+  }
+
   return {
-    reconcile,
+    reconcile: (signal) => turns.run(() => compare(signal)),
     nextDue() {
       const rows = subscriptions.list();
       if (rows.length < streams.length || rows.some((row) => row.lostAt !== null)) return now();
-      return Math.min(now() + hourMs, ...rows.map(dueAt));
+      const sinceCompared = comparedAt === undefined ? Infinity : now() - comparedAt;
+      if (sinceCompared >= options.compareMs || sinceCompared < 0) return now();
+      return Math.min(now() + options.compareMs - sinceCompared, ...rows.map(dueAt));
     },
+    catchUpAgain,
     isHealthy: () =>
       streams.every((resource) =>
         subscriptions
@@ -190,4 +239,9 @@ export function createRenewal(options: RenewalOptions): Renewal {
           .some((row) => row.resource === resource && row.lostAt === null && row.expiresAt > now()),
       ),
   };
+}
+
+/** Whether Graph certainly did not do what was asked: it said so, or nothing was sent. */
+function isRefusal(error: unknown): error is GraphFailure {
+  return error instanceof GraphFailure && ['throttled', 'auth', 'not-found', 'permanent'].includes(error.kind);
 }

@@ -1,13 +1,16 @@
 // Owns settling: people whose data changed are decided, planned, guarded against mass removal, and put in the ledger.
 import type { CompiledMapping, Decision } from '../accounts/decide.ts';
-import { judgeRemovals, type RemovalLimit, removalLimit } from '../accounts/guard.ts';
+import type { RemovalLimit } from '../accounts/guard.ts';
 import { loginKey } from '../accounts/login.ts';
 import { assignLogins, type LoginAssignment } from '../accounts/logins.ts';
 import type { Account } from '../accounts/model.ts';
 import { type PersonPlan, planPerson, type RemovalPolicy } from '../accounts/plan.ts';
 import type { Log } from '../ops/log.ts';
+import { parkPerson } from '../state/parked.ts';
 import type { Person } from '../state/people.ts';
+import { createPersonLookup } from '../state/person-lookup.ts';
 import type { StateRooms } from '../state/rooms.ts';
+import { createRemovalGuard, type Reading } from './removal-guard.ts';
 
 export interface SettleOptions {
   readonly rooms: StateRooms;
@@ -15,11 +18,14 @@ export interface SettleOptions {
   readonly policy: RemovalPolicy;
   readonly graceDays: number;
   readonly limit: RemovalLimit;
+  /** What is being read just now: removals wait until their plan is whole. Nothing, unless told. */
+  readonly reading?: () => Reading;
   readonly now: () => number;
   readonly log: Log;
 }
 
-export type SettleResult = 'more' | 'settled';
+/** `waiting`: nobody is left to decide, but proposed removals wait until their plan is whole. */
+export type SettleResult = 'more' | 'settled' | 'waiting';
 
 export interface Settler {
   /** One bite of work, short enough for the doors to breathe between bites. */
@@ -32,7 +38,6 @@ const smallBite = 500;
 /** In long work, as in a first sync, larger bites write less for each person. */
 const largeBite = 4_000;
 const longWork = 4;
-const hourMs = 3_600_000;
 const dayMs = 86_400_000;
 /** Exchanges of logins that reach outside a bite are followed this far. */
 const mostHolderLookups = 50;
@@ -47,21 +52,55 @@ export function createSettler(options: SettleOptions): Settler {
   const { state, people, ledger, removals, reach } = rooms;
   const nested = mapping.mapping.groups.nested;
 
+  const lookup = createPersonLookup(state);
+  const nothing = (): Reading => ({ short: false, long: false });
+  const guard = createRemovalGuard({ rooms, limit: options.limit, reading: options.reading ?? nothing, now, log });
   let fullBites = 0;
+  let mayDropGroups = true;
 
   function settleSome(): SettleResult {
     if (reach.isDirty()) {
-      reach.rebuild({ scope: mapping.isScopeGroup, publish: mapping.isPublishedGroup }, 'groups changed');
-      state.transaction(() => ledger.settleGroups());
+      state.transaction(() => {
+        reach.rebuild({ scope: mapping.isScopeGroup, publish: mapping.isPublishedGroup }, 'groups changed');
+        ledger.settleGroups('present');
+      });
+      mayDropGroups = true;
     }
     const size = fullBites >= longWork ? largeBite : smallBite;
     const keys = people.nextKeys(size);
     fullBites = keys.length === size ? fullBites + 1 : 0;
     if (keys.length > 0) {
-      state.transaction(() => settleBite(keys));
+      settleAround(keys);
       return 'more';
     }
-    return guardProposed();
+    // Only now, when every account has given up its memberships: a target drops them together with the group.
+    if (mayDropGroups) state.transaction(() => ledger.settleGroups('absent'));
+    mayDropGroups = false;
+    return guard.judge();
+  }
+
+  /** An error about one person must not keep the others waiting: the bite is halved until that one is alone. */
+  function settleAround(keys: readonly number[]): void {
+    try {
+      state.transaction(() => settleBite(keys));
+    } catch (error) {
+      if (isDatabaseTrouble(error)) throw error;
+      const [only] = keys;
+      if (keys.length > 1) {
+        const middle = Math.ceil(keys.length / 2);
+        settleAround(keys.slice(0, middle));
+        settleAround(keys.slice(middle));
+      } else if (only !== undefined) park(only, error);
+    }
+  }
+
+  function park(key: number, error: unknown): void {
+    const person = parkPerson(state, key, error instanceof Error ? error.message : String(error), now());
+    log.error('The account of one person could not be decided; the others go on', {
+      person,
+      error,
+      advice: 'This is a defect of the program: report it. The account stays as it is until the person changes.',
+    });
   }
 
   function load(keys: readonly number[]): Case[] {
@@ -145,7 +184,7 @@ export function createSettler(options: SettleOptions): Settler {
       return first;
     }
     if (person.removal === 'approved') return first;
-    if (person.removal === undefined || person.removal === 'proposed') {
+    if (person.removal !== 'held') {
       removals.propose(person.key, first.how, first.reason, person.cause, now());
     }
     // Until the guard lets it pass, the account stays and goes on following the tenant.
@@ -194,8 +233,10 @@ export function createSettler(options: SettleOptions): Settler {
   function noteIssue(person: Person, decision: Decision, assignment: Assignment): void {
     const conflict = assignment.conflicts.find(({ externalId }) => externalId === person.user?.id);
     const since = now();
+    const known = person.hasIssue ? lookup.issue(person.key) : undefined;
     if (conflict) {
       const detail = `The login ${conflict.wanted} belongs to ${conflict.heldBy}.`;
+      if (known?.kind === 'login-collision' && known.detail === detail) return;
       const wantedKey = loginKey(conflict.wanted);
       people.setIssue(person.key, { kind: 'login-collision', detail, loginKey: wantedKey, since });
       log.warn('Two people have one login: who had it keeps it, the other waits', {
@@ -205,32 +246,9 @@ export function createSettler(options: SettleOptions): Settler {
         advice: 'Give one of them another login in Entra ID; it is then settled by itself.',
       });
     } else if (decision.kind === 'unmappable') {
+      if (known?.kind === 'no-login' && known.detail === decision.reason) return;
       people.setIssue(person.key, { kind: 'no-login', detail: decision.reason, loginKey: null, since });
     } else if (person.hasIssue) people.clearIssue(person.key);
-  }
-
-  function guardProposed(): SettleResult {
-    const proposed = removals.countProposed();
-    removals.closeEmptied(now());
-    if (proposed === 0) return 'settled';
-    return state.transaction(() => {
-      const removedInWindow = ledger.countRemovedSince(now() - hourMs);
-      const enabledAccounts = ledger.countEnabled();
-      const limit = removalLimit(options.limit, enabledAccounts + removedInWindow);
-      if (judgeRemovals({ limit, removedInWindow, proposed }) === 'pass') {
-        removals.approveProposed();
-        return 'more';
-      }
-      const made = removals.holdProposed({ limit, removedInWindow, enabledAccounts, cause: 'guard' }, now());
-      log.error('Removals are held: more than the limit would go within one hour', {
-        hold: made.id,
-        people: made.people,
-        limit,
-        removedInWindow,
-        advice: `Look with "gespage-sync holds", then "gespage-sync hold ${made.id} approve" or "discard".`,
-      });
-      return 'settled';
-    });
   }
 
   return {
@@ -246,6 +264,12 @@ export function createSettler(options: SettleOptions): Settler {
 interface Assignment extends LoginAssignment {
   /** The mirror's key of a person whom the conflicts name. */
   readonly keyOf: (externalId: string) => number | undefined;
+}
+
+/** Trouble with the file itself, and no matter of the person in hand. */
+function isDatabaseTrouble(error: unknown): boolean {
+  const code = error instanceof Error ? (error as Error & { code?: unknown }).code : undefined;
+  return typeof code === 'string' && code.startsWith('SQLITE_') && !code.startsWith('SQLITE_CONSTRAINT');
 }
 
 function wantedLogin(person: Person, decision: Decision): string | null {

@@ -27,16 +27,20 @@ export interface StatusOptions {
 
 const lastRuns = 10;
 const firstFew = 20;
-/** Counting a large mirror takes a while, so the numbers may be this old. */
-const countsKeptMs = 10_000;
+/** Counts of the mirror are this old at least before they are made anew, ms. */
+const countsKeptMs = 1_000;
+/** A large mirror takes a while to count; it is counted so seldom that this share of the time is not exceeded. */
+const countingShare = 0.01;
 
-/** Makes a reader of the status that counts the mirror at most every ten seconds. */
+/** Makes a reader of the status that counts a large mirror only now and then. */
 export function createStatusReader(options: StatusOptions): () => Status {
-  let counted: { readonly at: number; readonly counts: Counted } | undefined;
+  let counted: { readonly from: number; readonly until: number; readonly counts: Counted } | undefined;
   return () => {
     const at = options.now();
-    if (counted === undefined || at - counted.at >= countsKeptMs || at < counted.at) {
-      counted = { at, counts: countAll(options.rooms) };
+    if (counted === undefined || at >= counted.until || at < counted.from) {
+      const counts = countAll(options.rooms);
+      const took = options.now() - at;
+      counted = { from: at, until: at + Math.max(countsKeptMs, took / countingShare), counts };
     }
     return assemble(options, counted.counts, at);
   };

@@ -63,10 +63,25 @@ describe('a hold', () => {
     expect(world.rooms.ledger.countEnabled()).toBe(12);
   });
 
+  it('that was discarded can still be approved', async () => {
+    const world = held();
+    const door = openPrivateDoor(world);
+    await door.post('/api/holds/1/discard');
+    world.settle();
+    expect(await json(door.post('/api/holds/1/approve'))).toMatchObject({
+      status: 'approved',
+      decidedPeople: 12,
+    });
+    world.settle();
+    expect(world.rooms.ledger.countEnabled()).toBe(0);
+  });
+
   it('that grew cannot be decided by its old number', async () => {
     const world = held();
     const more = (accountEnabled: boolean) =>
       Array.from({ length: 11 }, (_, n) => user(n + 20, { accountEnabled }));
+    // Not a part of the same event any more.
+    world.now += 59 * 60_000;
     world.read('user', more(true));
     world.settle();
     world.read('user', more(false));

@@ -103,6 +103,19 @@ describe('the newest read', () => {
   });
 });
 
+describe('a read that is older than what is known', () => {
+  it('is told, so that the object can be asked for again', () => {
+    const rooms = makeRooms();
+    const older = rooms.directory.beginRead();
+    apply(rooms, 'user', [user(1)]);
+    const outdated: string[] = [];
+    rooms.directory.apply('user', { read: older, objects: [user(1), user(2)] }, noPing, (one) =>
+      outdated.push(one),
+    );
+    expect(outdated).toEqual([id(1)]);
+  });
+});
+
 describe('a tombstone', () => {
   it('keeps the person and the last values, and marks them for settling', () => {
     const rooms = makeRooms();
@@ -378,5 +391,63 @@ describe('after a complete round', () => {
     apply(rooms, 'user', [user(1)]);
     expect(stateOf(rooms, 1)).toBe('present');
     expect(rooms.streams.get('groups').fullWanted).toBeGreaterThan(0);
+  });
+});
+
+describe('taking up many memberships at once, before anybody is settled', () => {
+  it('ends in the same mirror as taking them up one by one', () => {
+    const page = [
+      group(10, [member(1), member(2), member(11, 'group'), member(2)]),
+      group(11, [member(3), member(12, 'unknown'), member(4, 'unknown')]),
+      group(10, [member(4), member(5, 'other')]),
+      group(12, [member(6), leaver(6), leaver(7)]),
+      tombstone(13, 'deleted'),
+      group(14, [member(1)]),
+      tombstone(14, 'deleted'),
+    ];
+    const run = (bulk: boolean) => {
+      const rooms = makeRooms();
+      apply(rooms, 'user', [user(1), user(2), user(3)]);
+      apply(rooms, 'user', [tombstone(3, 'deleted')]);
+      if (bulk) rooms.directory.beginBulk();
+      apply(rooms, 'group', page);
+      rooms.directory.endBulk();
+      apply(rooms, 'group', [group(10, [leaver(1)])]);
+      rebuild(rooms, { scope: [10], publish: [11] });
+      const nested = rooms.state.sql('SELECT count(*) FROM membership WHERE nested = 1').pluck().get();
+      const people = [1, 2, 4].map((one) => rooms.people.load([keyOf(rooms, one)], true)[0]?.inScopeGroup);
+      return [edges(rooms), nested, people, waiting(rooms).sort(), rooms.directory.counts()];
+    };
+    expect(run(true)).toEqual(run(false));
+  });
+
+  it('goes on after a restart, and leaves the index behind that the rest needs', () => {
+    const file = temporaryFile();
+    const index = (rooms: StateRooms) =>
+      rooms.state.sql(`SELECT count(*) FROM sqlite_master WHERE name = 'membership_member'`).pluck().get();
+    const first = createStateRooms(openState(file));
+    first.directory.beginBulk();
+    apply(first, 'group', [group(10, [member(1)])]);
+    first.state.close();
+    const second = makeRooms(file);
+    expect(index(second)).toBe(0);
+    apply(second, 'group', [group(10, [member(2)])]);
+    second.directory.endBulk();
+    expect([index(second), edges(second)]).toEqual([
+      1,
+      [
+        [10, 1],
+        [10, 2],
+      ],
+    ]);
+  });
+
+  it('is not begun where memberships are known already', () => {
+    const rooms = makeRooms();
+    apply(rooms, 'group', [group(10, [member(1)])]);
+    rooms.directory.beginBulk();
+    apply(rooms, 'user', [user(1)]);
+    apply(rooms, 'user', [tombstone(1, 'deleted')]);
+    expect(edges(rooms)).toEqual([]);
   });
 });

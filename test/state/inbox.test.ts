@@ -196,6 +196,28 @@ describe('looking again', () => {
   });
 });
 
+describe('a look that nobody was notified of', () => {
+  it('is due at once, and an older look does not end it', () => {
+    const rooms = makeRooms();
+    receive(rooms, [change(1)], 0);
+    const looked = onlyPing(rooms, 0);
+    rooms.inbox.lookAt('users', [id(1)], 10);
+    rooms.inbox.advance('users', looked, 'done', 20);
+    expect(onlyPing(rooms, 20)).toMatchObject({ objectId: id(1), attempt: 0, shown: 0 });
+    rooms.inbox.lookAt('users', [id(2), id(3)], 30);
+    expect(rooms.inbox.countDue('users', 30)).toBe(3);
+  });
+
+  it('leaves a later notification its own look', () => {
+    const rooms = makeRooms();
+    rooms.inbox.lookAt('users', [id(1)], 0);
+    const looked = onlyPing(rooms, 0);
+    receive(rooms, [change(1)], 10);
+    rooms.inbox.advance('users', looked, 'done', 20);
+    expect(onlyPing(rooms, 20).objectId).toBe(id(1));
+  });
+});
+
 describe('what is kept', () => {
   const count = ({ state }: StateRooms, verdict: string) =>
     state.sql('SELECT count(*) FROM notification WHERE verdict = ?').pluck().get(verdict) as number;

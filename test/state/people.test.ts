@@ -84,6 +84,15 @@ describe('the queue of people to settle', () => {
     expect(rooms.people.isEmpty()).toBe(true);
   });
 
+  it('takes those first whose change was notified', () => {
+    const rooms = makeRooms();
+    apply(rooms, 'user', [user(1), user(2), user(3)]);
+    apply(rooms, 'user', [user(2, { mail: 'x' })], { cause: { text: 'delta round', pingedAt: () => 5 } });
+    expect(rooms.people.nextKeys(10)).toEqual([keyOf(rooms, 2)]);
+    rooms.people.done([keyOf(rooms, 2)]);
+    expect(rooms.people.nextKeys(10)).toEqual([keyOf(rooms, 1), keyOf(rooms, 3)]);
+  });
+
   it('keeps the first reason for which somebody was marked', () => {
     const rooms = makeRooms();
     apply(rooms, 'user', [user(1)]);

@@ -5,6 +5,7 @@
 import fc from 'fast-check';
 import { describe, it } from 'vitest';
 import { makeRig } from '../helpers/service.ts';
+import { gatherEvidence } from './evidence.ts';
 import { comeToRest, type History, histories, play } from './history.ts';
 
 const shards = 4;
@@ -30,7 +31,10 @@ async function converges(history: History): Promise<void> {
   try {
     await rig.start();
     for (const step of history.steps) await play(step, rig);
-    await comeToRest(rig, 30_000);
+    await comeToRest(rig, history, 20_000);
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    throw new Error(`${text}\n${gatherEvidence(rig, text)}`, { cause: error });
   } finally {
     await rig.close();
   }

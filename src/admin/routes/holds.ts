@@ -72,7 +72,7 @@ export function holdRoutes({ rooms, engine, now, log }: AdminOptions): Route[] {
       },
     }),
     decision('approve', 'Lets the removals of this hold be carried out'),
-    decision('discard', 'Keeps the accounts of this hold until something about the people changes'),
+    decision('discard', 'Keeps the accounts of this hold; approving it later is still possible'),
   ];
 }
 

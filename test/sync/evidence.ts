@@ -1,0 +1,34 @@
+// Owns what is printed beside a failed property: everything that both sides know of the objects in question.
+import type { Rig } from '../helpers/service.ts';
+
+const anId = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
+const mostObjects = 4;
+
+/** The truth, the mirror, the ledger, the pings, the audit and the streams, for the objects that the text names. */
+export function gatherEvidence({ tenant, parts }: Rig, text: string): string {
+  const { state } = parts().rooms;
+  const rows = (sql: string, ...values: unknown[]): string[] =>
+    state
+      .sql(sql)
+      .all(...values)
+      .map((row) => `    ${JSON.stringify(row)}`);
+  const lines: string[] = [];
+  for (const id of [...new Set(text.match(anId) ?? [])].slice(0, mostObjects)) {
+    const truth = tenant.user(id) ?? tenant.group(id);
+    lines.push(`${id}:`, `  truth: ${JSON.stringify(truth)}`);
+    lines.push('  mirror:', ...rows('SELECT * FROM directory_object WHERE id = ?', id));
+    lines.push('  account:', ...rows('SELECT * FROM account WHERE external_id = ?', id));
+    lines.push('  ping:', ...rows('SELECT * FROM ping WHERE object_id = ?', id));
+    const of = 'WHERE key = (SELECT key FROM directory_object WHERE id = ?)';
+    for (const table of ['unsettled', 'removal', 'person_issue']) lines.push(`  ${table}:`, ...rows(`SELECT * FROM ${table} ${of}`, id));
+    lines.push('  audit:', ...rows(`SELECT at, action, cause, reason, changes FROM audit ${of} ORDER BY id`, id));
+    lines.push(
+      '  notifications:',
+      ...rows('SELECT received_at, verdict, event FROM notification WHERE object_id = ? ORDER BY id DESC LIMIT 5', id),
+    );
+  }
+  lines.push('streams:', ...rows(`SELECT name, round, round_read, sweep_read, full_read, full_wanted, due_at, completed_at, attempt, error FROM stream`));
+  lines.push('holds:', ...rows('SELECT * FROM hold'), `now: ${Date.now()}`);
+  lines.push('the last rounds at the tenant:', ...tenant.rounds().slice(-6).map((round) => `    ${JSON.stringify(round)}`));
+  return lines.join('\n');
+}
