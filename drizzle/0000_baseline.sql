@@ -172,7 +172,8 @@ CREATE TABLE `run` (
 --> statement-breakpoint
 CREATE TABLE `staged` (
 	`id` integer PRIMARY KEY NOT NULL,
-	`body` text NOT NULL
+	`object_id` text NOT NULL,
+	`properties` text
 );
 --> statement-breakpoint
 CREATE TABLE `stream` (

@@ -202,7 +202,10 @@ export interface Door {
 
 /** Listens; resolves once connections are accepted. */
 export function openDoor(app: Hono, host: string, port: number): Promise<Door> {
-  const server = createAdaptorServer({ fetch: app.fetch, serverOptions: { maxHeaderSize: 32_768 } }) as Server;
+  const server = createAdaptorServer({
+    fetch: app.fetch,
+    serverOptions: { maxHeaderSize: 32_768 },
+  }) as Server;
   server.headersTimeout = 10_000;
   server.requestTimeout = 60_000;
   server.keepAliveTimeout = 65_000;

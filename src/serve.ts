@@ -1,10 +1,14 @@
 // Owns serving: configuration to running service, and the exit code.
+import { setFlagsFromString } from 'node:v8';
 import { createService } from './compose.ts';
 import { loadConfig, secretsOf } from './config.ts';
 import { createLog } from './ops/log.ts';
 import { runUntilSignal } from './ops/shutdown.ts';
 
 const deadlineMs = 10_000;
+
+/** Left alone, V8 gives the youngest objects up to 100 MiB; a first sync is no faster for it. */
+const keepHeapSmall = '--semi-space-growth-factor=1';
 
 /** Runs the service until a signal ends it; a wrong configuration ends it at once with exit code 2. */
 export async function serve(): Promise<void> {
@@ -18,6 +22,7 @@ export async function serve(): Promise<void> {
     return;
   }
   const { config } = result;
+  setFlagsFromString(keepHeapSmall);
   const log = createLog({ ...config.log, secrets: secretsOf(config) });
   for (const warning of result.warnings) log.warn(warning);
   const service = createService(config, log);

@@ -60,7 +60,7 @@ export function openState(file: string, options: OpenOptions = {}): State {
     // Between durable transactions no fsync is needed: whatever a power cut takes is read from Graph again.
     sqlite.pragma('synchronous = NORMAL');
     sqlite.pragma('wal_autocheckpoint = 20000');
-    sqlite.pragma('cache_size = -32000');
+    sqlite.pragma('cache_size = -16000');
     sqlite.pragma('temp_store = FILE');
     sqlite.pragma('journal_size_limit = 67108864');
   } catch (error) {

@@ -44,6 +44,8 @@ export interface Directory {
    * `afterKey`; returns the last key of the range, or undefined at the end.
    */
   sweep(kind: 'user' | 'group', beforeRead: number, afterKey: number, cause: Cause): number | undefined;
+  /** Whether any user was ever read. */
+  hasUsers(): boolean;
   /** Before the first full round of groups: memberships are written without the index that finds groups by member. */
   beginBulk(): void;
   /** After it: makes that index, and puts right what needs it. */
@@ -273,6 +275,9 @@ export function createDirectory(state: State, meta: Meta): Directory {
         return last;
       });
     },
+    hasUsers: () =>
+      state.sql(`SELECT 1 FROM directory_object WHERE kind = 'user' AND state <> 'unread' LIMIT 1`).get() !==
+      undefined,
     beginBulk() {
       if (isBulk || state.sql('SELECT 1 FROM membership LIMIT 1').get() !== undefined) return;
       state.sql(`DROP INDEX ${byMember}`).run();

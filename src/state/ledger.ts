@@ -133,7 +133,9 @@ export function createLedger(state: State): Ledger {
     )
     .pluck();
   const newest = state
-    .sql('SELECT max((SELECT coalesce(max(revision), 0) FROM account), (SELECT coalesce(max(revision), 0) FROM published_group))')
+    .sql(
+      'SELECT max((SELECT coalesce(max(revision), 0) FROM account), (SELECT coalesce(max(revision), 0) FROM published_group))',
+    )
     .pluck();
   const revisionNow = (): number => newest.get() as number;
   let lastRevision = revisionNow();

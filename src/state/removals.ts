@@ -174,7 +174,10 @@ export function createRemovals(state: State): Removals {
           .sql('UPDATE removal SET state = ? WHERE hold_id = ? AND state = ?')
           .run(to, id, from).changes;
         if (isSecondThought && people === 0) {
-          return { ok: false, reason: `Hold ${id} was discarded, and nobody of it is to be removed any more.` };
+          return {
+            ok: false,
+            reason: `Hold ${id} was discarded, and nobody of it is to be removed any more.`,
+          };
         }
         state.db
           .update(hold)

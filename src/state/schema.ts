@@ -98,7 +98,9 @@ export const stream = sqliteTable('stream', {
 /** Pages of the first full round, waiting to be joined to the mirror in the order of ids. */
 export const staged = sqliteTable('staged', {
   id: integer().primaryKey(),
-  body: text().notNull(),
+  objectId: text('object_id').notNull(),
+  /** Null for a tombstone. */
+  properties: text(),
 });
 
 /** The mirror: users and groups as last read, and stubs (`unread`) of objects known only as members. */
@@ -166,7 +168,11 @@ export const unsettled = sqliteTable(
     cause: text().notNull(),
     pingedAt: integer('pinged_at'),
   },
-  (t) => [index('unsettled_pinged').on(t.key).where(sql`pinged_at is not null`)],
+  (t) => [
+    index('unsettled_pinged')
+      .on(t.key)
+      .where(sql`pinged_at is not null`),
+  ],
 );
 
 /** The ledger: what Gespage should hold for a person, with the revision of the last change. */

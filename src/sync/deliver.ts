@@ -86,7 +86,11 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     const rowOf = new Map(refused.length === 0 ? [] : rows.map((row) => [row.externalId, row]));
     state.transaction(() => {
       targets.applied(target.name, revision, at);
-      if (targets.hasRefusals(target.name)) targets.accepted(target.name, rows.map((row) => row.key));
+      if (targets.hasRefusals(target.name))
+        targets.accepted(
+          target.name,
+          rows.map((row) => row.key),
+        );
       for (const { externalId, reason } of refused) {
         const row = rowOf.get(externalId);
         // A target may also name somebody who was written before.

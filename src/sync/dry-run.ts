@@ -37,7 +37,11 @@ const shownPeople = 1_000;
 const mostFailures = 6;
 
 /** Reads the tenant and plans on a copy; nothing of the original, of Gespage, or of Graph's links is touched. */
-export async function planDryRun(options: DryRunOptions, run: RunRow, signal: AbortSignal): Promise<DryRunPlan> {
+export async function planDryRun(
+  options: DryRunOptions,
+  run: RunRow,
+  signal: AbortSignal,
+): Promise<DryRunPlan> {
   const file = copyOf(options.original.state.path);
   await removeCopy(file);
   await options.original.state.backup(file);
@@ -64,7 +68,7 @@ async function readAll(workshop: Workshop, signal: AbortSignal): Promise<void> {
   const since = rooms.directory.beginRead();
   for (const name of ['users', 'groups'] as const) {
     rounds.wantFull(name, since);
-    for (let failures = 0; !rounds.hasRead(name, since); ) {
+    for (let failures = 0; !rounds.hasRead(name, since);) {
       signal.throwIfAborted();
       try {
         await rounds.step(name, signal);
@@ -76,7 +80,7 @@ async function readAll(workshop: Workshop, signal: AbortSignal): Promise<void> {
       }
     }
   }
-  for (let key: number | undefined = 0; key !== undefined; ) {
+  for (let key: number | undefined = 0; key !== undefined;) {
     key = rooms.people.markRange(key, 20_000, 'dry run');
     await new Promise((resolve) => setImmediate(resolve));
   }
@@ -96,10 +100,7 @@ function summarise(rooms: StateRooms, auditBefore: number, holdBefore: number): 
     .all(auditBefore) as { action: string; n: number }[];
   const count = (...names: string[]): number =>
     actions.filter(({ action }) => names.includes(action)).reduce((sum, { n }) => sum + n, 0);
-  const held = state
-    .sql('SELECT count(*) FROM removal WHERE hold_id > ?')
-    .pluck()
-    .get(holdBefore) as number;
+  const held = state.sql('SELECT count(*) FROM removal WHERE hold_id > ?').pluck().get(holdBefore) as number;
   const people = state
     .sql(
       `SELECT o.id, a.login, u.action, u.changes FROM audit u
@@ -124,7 +125,10 @@ function summarise(rooms: StateRooms, auditBefore: number, holdBefore: number): 
       deleted: count('delete', 'expire'),
       held,
     },
-    people: people.map((one) => ({ ...one, changes: one.changes === null ? null : JSON.parse(one.changes) as unknown })),
+    people: people.map((one) => ({
+      ...one,
+      changes: one.changes === null ? null : (JSON.parse(one.changes) as unknown),
+    })),
   };
 }
 

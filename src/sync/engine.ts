@@ -34,7 +34,11 @@ export interface EngineOptions {
   readonly graph: GraphSide;
   readonly mapping: CompiledMapping;
   readonly targets: readonly Target[];
-  readonly removal: { readonly policy: RemovalPolicy; readonly graceDays: number; readonly limit: RemovalLimit };
+  readonly removal: {
+    readonly policy: RemovalPolicy;
+    readonly graceDays: number;
+    readonly limit: RemovalLimit;
+  };
   readonly timing: { readonly pollMs: number; readonly sweepMs: number; readonly fullResyncMs: number };
   /** Where Microsoft reaches us; undefined in polling mode. */
   readonly publicUrl: string | undefined;
@@ -101,7 +105,9 @@ export function createEngine(options: EngineOptions): Engine {
         });
 
   /** The same parts for the state database and for a copy of it. */
-  function build(target: StateRooms): Workshop & { step: (signal: AbortSignal) => Promise<number | undefined> } {
+  function build(
+    target: StateRooms,
+  ): Workshop & { step: (signal: AbortSignal) => Promise<number | undefined> } {
     const isOriginal = target === rooms;
     // What a plan on a copy meets is told as its result, and is no news of the service.
     const [tell, count] = isOriginal ? [log, metrics] : [silentLog, createMetrics({ processMetrics: false })];
@@ -232,7 +238,8 @@ export function createEngine(options: EngineOptions): Engine {
   }
 
   const waitAfter = (name: string) => (error: unknown, attempt: number) => {
-    const asked = error instanceof GraphFailure && error.kind === 'throttled' ? error.retryAfterMs : undefined;
+    const asked =
+      error instanceof GraphFailure && error.kind === 'throttled' ? error.retryAfterMs : undefined;
     const wait = asked ?? backoff(attempt);
     log.warn('A background job failed and is tried again', { job: name, attempt, retryInMs: wait, error });
     return wait;
@@ -257,7 +264,9 @@ export function createEngine(options: EngineOptions): Engine {
       (error) => rounds.failed(name, error),
     );
   }
-  addLoop('refresh', async (signal) => (rounds.isReady() ? ((await workshop.step(signal)) ?? 'idle') : 'idle'));
+  addLoop('refresh', async (signal) =>
+    rounds.isReady() ? ((await workshop.step(signal)) ?? 'idle') : 'idle',
+  );
   addLoop('settle', () => Promise.resolve().then(settleStep));
   deliveries.forEach((delivery) =>
     addLoop(
@@ -338,7 +347,8 @@ function reconsiderIfRulesChanged({ rooms, mapping, removal }: EngineOptions): v
   const rules = JSON.stringify([mapping.mapping, removal.policy]);
   if (meta.text('rules') === rules) return;
   state.transaction(() => {
-    for (let key: number | undefined = 0; key !== undefined; ) key = people.markRange(key, 50_000, 'rules changed');
+    for (let key: number | undefined = 0; key !== undefined;)
+      key = people.markRange(key, 50_000, 'rules changed');
     meta.setCounter('reach-dirty', 1);
     meta.setText('rules', rules);
   });

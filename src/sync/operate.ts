@@ -61,8 +61,18 @@ export function createOperations(options: OperateOptions): Operations {
 
   async function advance(run: RunRow, signal: AbortSignal): Promise<number> {
     if (run.status === 'queued') {
-      runs.set(run.id, { status: 'running', startedAt: now(), phase: 'reading', sinceRead: directory.beginRead() });
-      log.info('A run begins', { run: run.id, kind: run.kind, dryRun: run.dryRun === 1, by: run.requestedBy });
+      runs.set(run.id, {
+        status: 'running',
+        startedAt: now(),
+        phase: 'reading',
+        sinceRead: directory.beginRead(),
+      });
+      log.info('A run begins', {
+        run: run.id,
+        kind: run.kind,
+        dryRun: run.dryRun === 1,
+        by: run.requestedBy,
+      });
       return 0;
     }
     if (run.kind === 'renew') {
@@ -76,7 +86,8 @@ export function createOperations(options: OperateOptions): Operations {
       finish(run, plan.counts['held'] ? 'held' : 'succeeded', plan.counts);
       return 0;
     }
-    if (run.phase === 'reading') return run.person === null ? read(run, signal) : readPerson(run, run.person, signal);
+    if (run.phase === 'reading')
+      return run.person === null ? read(run, signal) : readPerson(run, run.person, signal);
     return run.phase === 'settling' ? settled(run) : delivered(run);
   }
 
@@ -91,7 +102,7 @@ export function createOperations(options: OperateOptions): Operations {
       if (row.attempt >= mostFailures) throw new Error(row.error ?? `The stream of ${name} cannot be read.`);
     }
     if (!rounds.hasRead('users', since) || !rounds.hasRead('groups', since)) return pollMs;
-    for (let key: number | undefined = 0; key !== undefined; ) {
+    for (let key: number | undefined = 0; key !== undefined;) {
       key = people.markRange(key, markRange, causeOf(run));
       await new Promise((resolve) => setImmediate(resolve));
       if (signal.aborted) return 0;
@@ -104,7 +115,8 @@ export function createOperations(options: OperateOptions): Operations {
   async function readPerson(run: RunRow, id: string, signal: AbortSignal): Promise<number> {
     const outcome = await lookUntilAnswered(run, id, signal);
     const key = people.keyOf(id);
-    if (outcome === 'failed') throw new Error('Graph could not be asked about this person just now; try again.');
+    if (outcome === 'failed')
+      throw new Error('Graph could not be asked about this person just now; try again.');
     if (key === undefined) throw new Error(`Neither Graph nor the mirror knows a user ${id}.`);
     people.mark([key], causeOf(run));
     runs.set(run.id, { phase: 'settling' });
@@ -112,7 +124,11 @@ export function createOperations(options: OperateOptions): Operations {
     return 0;
   }
 
-  async function lookUntilAnswered(run: RunRow, id: string, signal: AbortSignal): Promise<Outcome | undefined> {
+  async function lookUntilAnswered(
+    run: RunRow,
+    id: string,
+    signal: AbortSignal,
+  ): Promise<Outcome | undefined> {
     for (let look = 1; ; look += 1) {
       try {
         const outcome = await options.refresh(id, causeOf(run), signal);
@@ -139,7 +155,9 @@ export function createOperations(options: OperateOptions): Operations {
     const down = rooms.targets.list().filter((row) => row.failingSince !== null);
     const allDown = behind.every(({ target }) => down.some((row) => row.name === target.name));
     if (behind.length > 0 && !(allDown && waited > deliveryPatienceMs)) return pollMs;
-    const hold = removals.list(1).find((one) => one.status === 'open' && one.createdAt >= (run.startedAt ?? 0));
+    const hold = removals
+      .list(1)
+      .find((one) => one.status === 'open' && one.createdAt >= (run.startedAt ?? 0));
     finish(run, hold ? 'held' : 'succeeded', { ...countsOf(run), ...(hold && { held: hold.people }) });
     return 0;
   }
@@ -180,7 +198,9 @@ export function createOperations(options: OperateOptions): Operations {
     step,
     fullCause() {
       const run = runs.next();
-      return run?.status === 'running' && run.kind === 'resync' && run.dryRun === 0 ? causeOf(run) : 'full round';
+      return run?.status === 'running' && run.kind === 'resync' && run.dryRun === 0
+        ? causeOf(run)
+        : 'full round';
     },
   };
 }

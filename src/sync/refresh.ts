@@ -71,7 +71,8 @@ export function createRefresher(options: RefreshOptions): Refresher {
     const objects: DeltaObject[] = [];
     const missing: string[] = [];
     for (const [id, found] of results) {
-      if (found.kind === 'found') objects.push(isUnreadable(found.object) ? { id, properties: {} } : found.object);
+      if (found.kind === 'found')
+        objects.push(isUnreadable(found.object) ? { id, properties: {} } : found.object);
       else if (found.kind === 'not-found') missing.push(id);
       else outcomes.set(id, failed(found.failure));
     }
@@ -117,10 +118,14 @@ export function createRefresher(options: RefreshOptions): Refresher {
     pings?: ReadonlyMap<string, Ping>,
   ): void {
     if (objects.length === 0) return;
-    const changed = directory.apply('user', { read, objects }, {
-      text: cause,
-      pingedAt: (id) => pings?.get(id)?.firstAt ?? null,
-    });
+    const changed = directory.apply(
+      'user',
+      { read, objects },
+      {
+        text: cause,
+        pingedAt: (id) => pings?.get(id)?.firstAt ?? null,
+      },
+    );
     for (const { id } of objects) outcomes.set(id, { kind: changed.has(id) ? 'shown' : 'nothing-new' });
     if (changed.size > 0) options.onChange();
   }

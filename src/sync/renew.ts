@@ -80,9 +80,15 @@ export function createRenewal(options: RenewalOptions): Renewal {
     const remote = await api.list(signal);
     const failures: unknown[] = [];
     for (const resource of streams) {
-      // Trouble with one subscription must not cost the other.
-      await bringUp(resource, remote, counts, signal).catch((error: unknown) => failures.push(error));
-      signal.throwIfAborted();
+      try {
+        await bringUp(resource, remote, counts, signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        // Where one cannot be made, neither can the other: our address is not reached, or Graph is in trouble.
+        if (!subscriptions.list().some((row) => row.resource === resource)) throw error;
+        // But trouble with the renewal of one must not cost the other.
+        failures.push(error);
+      }
     }
     reportExpiry();
     if (failures.length > 0) throw failures[0];
@@ -97,7 +103,12 @@ export function createRenewal(options: RenewalOptions): Renewal {
     signal: AbortSignal,
   ): Promise<void> {
     const mine = subscriptions.list().filter((row) => row.resource === resource);
-    const [keep, ...rest] = mine.filter((row) => isUsable(row, remote.find(({ id }) => id === row.id)));
+    const [keep, ...rest] = mine.filter((row) =>
+      isUsable(
+        row,
+        remote.find(({ id }) => id === row.id),
+      ),
+    );
     const surplus = new Set([...mine.filter((row) => row !== keep), ...rest].map(({ id }) => id));
     // A subscription to our address whose client state we do not know cannot be trusted: it is made anew.
     for (const other of remote) {
@@ -111,9 +122,18 @@ export function createRenewal(options: RenewalOptions): Renewal {
     if (!keep) {
       await create(resource, signal);
       counts.created += 1;
-    } else if (isDue(keep)) {
-      counts[(await renew(keep, signal)) ? 'renewed' : 'created'] += 1;
+    } else if (isDue(adoptEnd(keep, remote))) {
+      counts[(await renew(subscriptions.get(keep.id) ?? keep, signal)) ? 'renewed' : 'created'] += 1;
     } else counts.healthy += 1;
+  }
+
+  /** Graph's word on the end counts; where it comes sooner than was granted, the renewal is due now. */
+  function adoptEnd(row: SubscriptionRow, remote: readonly GraphSubscription[]): SubscriptionRow {
+    const expiresAt = remote.find(({ id }) => id === row.id)?.expirationDateTime.getTime() ?? row.expiresAt;
+    if (Math.abs(expiresAt - row.expiresAt) < minuteMs) return row;
+    const challengedAt = expiresAt < row.expiresAt ? (row.challengedAt ?? now()) : row.challengedAt;
+    subscriptions.touch(row.id, { expiresAt, challengedAt });
+    return { ...row, expiresAt, challengedAt };
   }
 
   const isUsable = (row: SubscriptionRow, remote: GraphSubscription | undefined): boolean =>
@@ -181,7 +201,8 @@ export function createRenewal(options: RenewalOptions): Renewal {
       if (!(error instanceof GraphFailure) || error.status !== 409) throw error;
       log.warn('Another subscription stands in the way and is removed', { resource });
       for (const other of await api.list(signal)) {
-        if (isResource(other, resource) && sameChangeTypes(other.changeType, changeType)) await remove(other.id, signal);
+        if (isResource(other, resource) && sameChangeTypes(other.changeType, changeType))
+          await remove(other.id, signal);
       }
       made = await api.create(request, signal);
     }
@@ -218,7 +239,8 @@ export function createRenewal(options: RenewalOptions): Renewal {
       const age = now() - createdAt;
       if (age > readAgainUntil) continue;
       const startedAt = rooms.streams.get(resource).roundStartedAt ?? 0;
-      if (readAgainAfter.some((wait) => age >= wait && startedAt < createdAt + wait)) options.catchUp(resource);
+      if (readAgainAfter.some((wait) => age >= wait && startedAt < createdAt + wait))
+        options.catchUp(resource);
     }
   }
 
@@ -243,5 +265,7 @@ export function createRenewal(options: RenewalOptions): Renewal {
 
 /** Whether Graph certainly did not do what was asked: it said so, or nothing was sent. */
 function isRefusal(error: unknown): error is GraphFailure {
-  return error instanceof GraphFailure && ['throttled', 'auth', 'not-found', 'permanent'].includes(error.kind);
+  return (
+    error instanceof GraphFailure && ['throttled', 'auth', 'not-found', 'permanent'].includes(error.kind)
+  );
 }

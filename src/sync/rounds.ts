@@ -50,8 +50,6 @@ const kindOf = { users: 'user', groups: 'group' } as const;
 const mostPings = 20_000;
 /** Up to this many users are read by name after a ping; more are answered by one round. */
 export const fewUsers = 100;
-/** Objects joined to the mirror in one transaction. */
-const unstageBite = 1_000;
 /** A link that Graph refuses this often for no stated reason is given up. */
 const mostRefusals = 3;
 /** Links that would never lead to an end. */
@@ -145,7 +143,7 @@ export function createRounds(options: RoundsOptions): Rounds {
     return state.transaction(() => {
       const row = streams.get(name);
       let changed = new Set<string>();
-      if (name === 'users' && isBaseline(row)) staging.put(objects);
+      if (name === 'users' && isBaseline(row) && !directory.hasUsers()) staging.put(objects);
       else {
         // A delta link moves on: what an earlier-begun page told of an object that was read since is asked again.
         const outdated: string[] = [];
@@ -207,14 +205,8 @@ export function createRounds(options: RoundsOptions): Rounds {
   }
 
   async function unstage(read: number, cause: Cause, signal: AbortSignal): Promise<void> {
-    for (let part = staging.nextPart(); part !== undefined && !signal.aborted; part = staging.nextPart()) {
-      const objects = staging.take(part);
-      for (let start = 0; start < objects.length && !signal.aborted; start += unstageBite) {
-        directory.apply('user', { read, objects: objects.slice(start, start + unstageBite) }, cause);
-        await new Promise((resolve) => setImmediate(resolve));
-      }
-      // Joined twice after a crash, a part ends in the same state.
-      if (!signal.aborted) staging.drop(part);
+    while (!signal.aborted && staging.joinNext(read, cause.text)) {
+      await new Promise((resolve) => setImmediate(resolve));
     }
   }
 

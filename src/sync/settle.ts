@@ -54,7 +54,13 @@ export function createSettler(options: SettleOptions): Settler {
 
   const lookup = createPersonLookup(state);
   const nothing = (): Reading => ({ short: false, long: false });
-  const guard = createRemovalGuard({ rooms, limit: options.limit, reading: options.reading ?? nothing, now, log });
+  const guard = createRemovalGuard({
+    rooms,
+    limit: options.limit,
+    reading: options.reading ?? nothing,
+    now,
+    log,
+  });
   let fullBites = 0;
   let mayDropGroups = true;
 
@@ -99,7 +105,8 @@ export function createSettler(options: SettleOptions): Settler {
     log.error('The account of one person could not be decided; the others go on', {
       person,
       error,
-      advice: 'This is a defect of the program: report it. The account stays as it is until the person changes.',
+      advice:
+        'This is a defect of the program: report it. The account stays as it is until the person changes.',
     });
   }
 
@@ -117,7 +124,9 @@ export function createSettler(options: SettleOptions): Settler {
     const assignment = shareLogins(cases);
     const plans = cases.map((one) => ({ ...one, plan: plan(one, assignment) }));
     ledger.parkLogins(
-      plans.flatMap(({ person, plan }) => (changesLogin(person, plan) && person.account ? [person.account.key] : [])),
+      plans.flatMap(({ person, plan }) =>
+        changesLogin(person, plan) && person.account ? [person.account.key] : [],
+      ),
     );
     const freed: string[] = [];
     for (const { person, plan, decision } of plans) {
@@ -212,7 +221,14 @@ export function createSettler(options: SettleOptions): Settler {
         const present = plan.how === 'disable';
         const account = { ...plan.account, enabled: false };
         ledger.write(key, account, loginKey(account.login), { present, disabledSince: at, pingedAt });
-        ledger.audit({ at, key, action: plan.how, cause, reason: plan.reason, changes: { enabled: [true, false] } });
+        ledger.audit({
+          at,
+          key,
+          action: plan.how,
+          cause,
+          reason: plan.reason,
+          changes: { enabled: [true, false] },
+        });
         removals.drop(key);
         return;
       }

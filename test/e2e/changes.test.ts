@@ -4,7 +4,7 @@ import { startRig, type Rig } from '../helpers/service.ts';
 import { touched } from '../helpers/target-tables.ts';
 
 it('first', async () => {
-  const rig = await startRig({ tenant: { users: 60, groups: 6 } , mapping: { groups: { publish: ['*'] } } });
+  const rig = await startRig({ tenant: { users: 60, groups: 6 }, mapping: { groups: { publish: ['*'] } } });
   await rig.atRest();
   expect(rig.target().accounts.size).toBeGreaterThan(40);
   const before = rig.target();

@@ -24,6 +24,10 @@ export async function eventually(
 }
 
 /** The same for a plain condition. */
-export function eventuallyTrue(what: string, holds: () => boolean | Promise<boolean>, timeoutMs = 10_000): Promise<void> {
+export function eventuallyTrue(
+  what: string,
+  holds: () => boolean | Promise<boolean>,
+  timeoutMs = 10_000,
+): Promise<void> {
   return eventually(async () => ((await holds()) ? undefined : `not so: ${what}`), timeoutMs);
 }

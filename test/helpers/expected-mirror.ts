@@ -46,8 +46,13 @@ export function findMirrorDifferences(
     const wanted = expectedStates[object.status];
     // A member of whom no more than the id was ever read is as good as unknown.
     const found = row?.state === 'unread' ? undefined : row?.state;
-    if (!wanted.includes(found) && !(hidesDeleted && object.status === 'purged' && found === 'soft-deleted')) {
-      wrong.push(`mirror: the ${kind} ${object.id} is ${object.status} and stands there as ${found ?? 'unknown'}`);
+    if (
+      !wanted.includes(found) &&
+      !(hidesDeleted && object.status === 'purged' && found === 'soft-deleted')
+    ) {
+      wrong.push(
+        `mirror: the ${kind} ${object.id} is ${object.status} and stands there as ${found ?? 'unknown'}`,
+      );
     }
     if (object.status !== 'active' || !row) return;
     const properties = JSON.parse(row.properties ?? '{}') as Record<string, unknown>;
@@ -55,7 +60,9 @@ export function findMirrorDifferences(
       const truth = name === 'id' ? undefined : (object.props[name] ?? undefined);
       const known = name === 'id' ? undefined : (properties[name] ?? undefined);
       if (typeof truth !== 'object' && truth !== known)
-        wrong.push(`mirror: ${name} of the ${kind} ${object.id} is ${String(truth)} and stands there as ${String(known)}`);
+        wrong.push(
+          `mirror: ${name} of the ${kind} ${object.id} is ${String(truth)} and stands there as ${String(known)}`,
+        );
     }
   };
   const deleted = new Set(
@@ -68,13 +75,18 @@ export function findMirrorDifferences(
     if (group.status !== 'active') continue;
     // Memberships of the deleted are of no effect, and Graph need not tell them.
     const isCertain = (id: string): boolean => !deleted.has(id);
-    const truth = group.members.map(({ id }) => id).filter(isCertain).sort();
+    const truth = group.members
+      .map(({ id }) => id)
+      .filter(isCertain)
+      .sort();
     const known = [...(edges.get(group.id) ?? [])].filter(isCertain).sort();
     if (truth.join() !== known.join()) {
       const named = (id: string): string => `${id} (${mirror.get(id)?.state ?? 'unknown'})`;
       const lacks = truth.filter((id) => !known.includes(id)).map(named);
       const extra = known.filter((id) => !truth.includes(id)).map(named);
-      wrong.push(`mirror: the group ${group.id} lacks the members [${lacks.join()}] and has [${extra.join()}] too many`);
+      wrong.push(
+        `mirror: the group ${group.id} lacks the members [${lacks.join()}] and has [${extra.join()}] too many`,
+      );
     }
   }
   return wrong;
@@ -94,7 +106,8 @@ export function findLedgerDifferences({ ledger, people }: StateRooms, target: Ta
     if (account.groups.join() !== (target.memberships.get(account.externalId) ?? []).join())
       wrong.push(`ledger: ${account.externalId} has other groups in the target`);
   }
-  for (const id of target.accounts.keys()) if (!present.has(id)) wrong.push(`ledger: it does not know the account ${id}`);
+  for (const id of target.accounts.keys())
+    if (!present.has(id)) wrong.push(`ledger: it does not know the account ${id}`);
   for (const group of groups) {
     if (group.present !== target.groups.has(group.externalId))
       wrong.push(`ledger: the group ${group.externalId} stands otherwise in the target`);

@@ -16,7 +16,11 @@ export interface Expectation {
 type Fields = Omit<AccountRow, 'external_id' | 'login' | 'enabled' | 'updated_at'>;
 
 /** Compares the target with the tenant; gives one sentence for each difference. */
-export function findDifferences(snapshot: Snapshot, target: TargetTables, expectation: Expectation): string[] {
+export function findDifferences(
+  snapshot: Snapshot,
+  target: TargetTables,
+  expectation: Expectation,
+): string[] {
   const { mapping, policy } = expectation;
   const wrong: string[] = [];
   const groups = new Map(snapshot.groups.map((group) => [group.id, group]));
@@ -25,9 +29,13 @@ export function findDifferences(snapshot: Snapshot, target: TargetTables, expect
       (group) => group.status === 'active' && patterns.some((pattern) => isMeant(group, pattern)),
     );
   const published = named(mapping.groups.publish);
-  const publishedOf = invert(published.map((group) => [group.id, membersOf(group, groups, mapping.groups.nested)]));
+  const publishedOf = invert(
+    published.map((group) => [group.id, membersOf(group, groups, mapping.groups.nested)]),
+  );
   const scope = new Set(named(mapping.scope.groups).flatMap((group) => [...membersOf(group, groups, true)]));
-  const holders = new Map([...target.accounts.values()].map((row) => [row.login.toLowerCase(), row.external_id]));
+  const holders = new Map(
+    [...target.accounts.values()].map((row) => [row.login.toLowerCase(), row.external_id]),
+  );
   const wishes = new Map(snapshot.users.map((user) => [user.id, loginOf(user, mapping)]));
 
   const isActive = (user: ObjectTruth): boolean =>
@@ -35,7 +43,9 @@ export function findDifferences(snapshot: Snapshot, target: TargetTables, expect
     user.props['accountEnabled'] === true &&
     (mapping.scope.includeGuests || String(user.props['userType']).toLowerCase() !== 'guest') &&
     (mapping.scope.groups.length === 0 || scope.has(user.id)) &&
-    !mapping.scope.exclude.some((pattern) => isPattern(pattern, user.id, String(user.props['userPrincipalName'])));
+    !mapping.scope.exclude.some((pattern) =>
+      isPattern(pattern, user.id, String(user.props['userPrincipalName'])),
+    );
 
   for (const user of snapshot.users) {
     const row = target.accounts.get(user.id);
@@ -44,7 +54,9 @@ export function findDifferences(snapshot: Snapshot, target: TargetTables, expect
     if (isActive(user)) {
       if (wish === null) continue;
       if (row?.login !== wish && !isHeldByAnother(wish, user.id, holders, wishes)) {
-        wrong.push(`${who} should have the login ${wish}, which is free, and ${row ? `has ${row.login}` : 'has no row'}`);
+        wrong.push(
+          `${who} should have the login ${wish}, which is free, and ${row ? `has ${row.login}` : 'has no row'}`,
+        );
       }
       if (!row) continue;
       if (row.enabled !== 1) wrong.push(`${who} should be enabled`);
@@ -69,15 +81,19 @@ export function findDifferences(snapshot: Snapshot, target: TargetTables, expect
     if (!target.accounts.has(id)) wrong.push(`there are memberships of ${id}, who has no account`);
   }
   for (const id of expectation.remembered ?? []) {
-    if (policy !== 'delete' && !target.accounts.has(id)) wrong.push(`the account ${id} was there and is gone`);
+    if (policy !== 'delete' && !target.accounts.has(id))
+      wrong.push(`the account ${id} was there and is gone`);
   }
   const publishedIds = new Set(published.map(({ id }) => id));
   for (const { id, props } of published) {
     const name = target.groups.get(id)?.name;
     if (name !== props['displayName'])
-      wrong.push(`the group ${id} should be called ${String(props['displayName'])}, and is ${name ?? 'not there'}`);
+      wrong.push(
+        `the group ${id} should be called ${String(props['displayName'])}, and is ${name ?? 'not there'}`,
+      );
   }
-  for (const id of target.groups.keys()) if (!publishedIds.has(id)) wrong.push(`the group ${id} should not be published`);
+  for (const id of target.groups.keys())
+    if (!publishedIds.has(id)) wrong.push(`the group ${id} should not be published`);
   return wrong;
 }
 

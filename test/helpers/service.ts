@@ -143,8 +143,12 @@ export async function makeRig(options: RigOptions = {}): Promise<Rig> {
     try {
       await waiting;
     } catch (error) {
-      const lines = log.lines.slice(-15).map((line) => `${line.level} ${line.message} ${JSON.stringify(line.fields)}`);
-      throw new Error([error instanceof Error ? error.message : String(error), 'The log ends with:', ...lines].join('\n'));
+      const lines = log.lines
+        .slice(-15)
+        .map((line) => `${line.level} ${line.message} ${JSON.stringify(line.fields)}`);
+      throw new Error(
+        [error instanceof Error ? error.message : String(error), 'The log ends with:', ...lines].join('\n'),
+      );
     }
   };
 
@@ -157,7 +161,8 @@ export async function makeRig(options: RigOptions = {}): Promise<Rig> {
     async start() {
       parts = openParts(config, log);
       options.prepare?.(parts);
-      if (config.publicDoor.urls) door = await openDoor(publicDoor(parts), config.publicDoor.host, config.publicDoor.port);
+      if (config.publicDoor.urls)
+        door = await openDoor(publicDoor(parts), config.publicDoor.host, config.publicDoor.port);
       await parts.engine.start();
     },
     async stop() {

@@ -40,16 +40,19 @@ async function converges(history: History): Promise<void> {
   }
 }
 
-describe.concurrent('after any history of changes, faults and restarts, mirror, ledger and target equal the tenant', () => {
-  for (let shard = 0; shard < (CONVERGENCE_PATH === undefined ? shards : 1); shard += 1) {
-    it(`shard ${shard + 1} from seed ${seed + shard}`, { timeout: 300_000 }, () =>
-      fc.assert(fc.asyncProperty(histories, converges), {
-        seed: seed + shard,
-        numRuns: Math.ceil(runs / shards),
-        // A shrunk history would take minutes; the whole one is replayed from its seed and path.
-        endOnFailure: true,
-        ...(CONVERGENCE_PATH !== undefined && { path: CONVERGENCE_PATH }),
-      }),
-    );
-  }
-});
+describe.concurrent(
+  'after any history of changes, faults and restarts, mirror, ledger and target equal the tenant',
+  () => {
+    for (let shard = 0; shard < (CONVERGENCE_PATH === undefined ? shards : 1); shard += 1) {
+      it(`shard ${shard + 1} from seed ${seed + shard}`, { timeout: 300_000 }, () =>
+        fc.assert(fc.asyncProperty(histories, converges), {
+          seed: seed + shard,
+          numRuns: Math.ceil(runs / shards),
+          // A shrunk history would take minutes; the whole one is replayed from its seed and path.
+          endOnFailure: true,
+          ...(CONVERGENCE_PATH !== undefined && { path: CONVERGENCE_PATH }),
+        }),
+      );
+    }
+  },
+);

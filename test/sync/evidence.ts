@@ -20,15 +20,33 @@ export function gatherEvidence({ tenant, parts }: Rig, text: string): string {
     lines.push('  account:', ...rows('SELECT * FROM account WHERE external_id = ?', id));
     lines.push('  ping:', ...rows('SELECT * FROM ping WHERE object_id = ?', id));
     const of = 'WHERE key = (SELECT key FROM directory_object WHERE id = ?)';
-    for (const table of ['unsettled', 'removal', 'person_issue']) lines.push(`  ${table}:`, ...rows(`SELECT * FROM ${table} ${of}`, id));
-    lines.push('  audit:', ...rows(`SELECT at, action, cause, reason, changes FROM audit ${of} ORDER BY id`, id));
+    for (const table of ['unsettled', 'removal', 'person_issue'])
+      lines.push(`  ${table}:`, ...rows(`SELECT * FROM ${table} ${of}`, id));
+    lines.push(
+      '  audit:',
+      ...rows(`SELECT at, action, cause, reason, changes FROM audit ${of} ORDER BY id`, id),
+    );
     lines.push(
       '  notifications:',
-      ...rows('SELECT received_at, verdict, event FROM notification WHERE object_id = ? ORDER BY id DESC LIMIT 5', id),
+      ...rows(
+        'SELECT received_at, verdict, event FROM notification WHERE object_id = ? ORDER BY id DESC LIMIT 5',
+        id,
+      ),
     );
   }
-  lines.push('streams:', ...rows(`SELECT name, round, round_read, sweep_read, full_read, full_wanted, due_at, completed_at, attempt, error FROM stream`));
+  lines.push(
+    'streams:',
+    ...rows(
+      `SELECT name, round, round_read, sweep_read, full_read, full_wanted, due_at, completed_at, attempt, error FROM stream`,
+    ),
+  );
   lines.push('holds:', ...rows('SELECT * FROM hold'), `now: ${Date.now()}`);
-  lines.push('the last rounds at the tenant:', ...tenant.rounds().slice(-6).map((round) => `    ${JSON.stringify(round)}`));
+  lines.push(
+    'the last rounds at the tenant:',
+    ...tenant
+      .rounds()
+      .slice(-6)
+      .map((round) => `    ${JSON.stringify(round)}`),
+  );
   return lines.join('\n');
 }

@@ -26,22 +26,97 @@ export type Step =
 const number = fc.nat({ max: 1_000 });
 
 const everyday: fc.WeightedArbitrary<Step>[] = [
-  { weight: 20, arbitrary: fc.record({ do: fc.constant('churn' as const), count: fc.integer({ min: 1, max: 6 }), seed: fc.nat() }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('exchange logins' as const, 'take a login' as const), one: number, other: number }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constant('move members' as const), group: number, from: number, count: fc.integer({ min: 1, max: 12 }) }) },
+  {
+    weight: 20,
+    arbitrary: fc.record({
+      do: fc.constant('churn' as const),
+      count: fc.integer({ min: 1, max: 6 }),
+      seed: fc.nat(),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constantFrom('exchange logins' as const, 'take a login' as const),
+      one: number,
+      other: number,
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant('move members' as const),
+      group: number,
+      from: number,
+      count: fc.integer({ min: 1, max: 12 }),
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('nest' as const), outer: number, inner: number }) },
-  { weight: 12, arbitrary: fc.record({ do: fc.constant('wait' as const), ms: fc.integer({ min: 0, max: 60 }) }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constant('restart' as const), changes: fc.integer({ min: 0, max: 6 }), seed: fc.nat() }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('expire tokens' as const), stream: fc.constantFrom('users' as const, 'groups' as const, null), style: number }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('lag' as const), deltaMs: fc.integer({ min: 0, max: 400 }), getMs: fc.integer({ min: 0, max: 400 }), share: fc.constantFrom(0.3, 1) }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('freeze' as const), view: fc.constantFrom('delta' as const, 'get' as const) }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('thaw' as const, 'revoke tokens' as const, 'resync' as const, 'ask for renewal' as const, 'replay' as const, 'end faults' as const) }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('fault' as const), share: fc.constantFrom(0.05, 0.3), kind: number }) },
+  {
+    weight: 12,
+    arbitrary: fc.record({ do: fc.constant('wait' as const), ms: fc.integer({ min: 0, max: 60 }) }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant('restart' as const),
+      changes: fc.integer({ min: 0, max: 6 }),
+      seed: fc.nat(),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('expire tokens' as const),
+      stream: fc.constantFrom('users' as const, 'groups' as const, null),
+      style: number,
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('lag' as const),
+      deltaMs: fc.integer({ min: 0, max: 400 }),
+      getMs: fc.integer({ min: 0, max: 400 }),
+      share: fc.constantFrom(0.3, 1),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('freeze' as const),
+      view: fc.constantFrom('delta' as const, 'get' as const),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constantFrom(
+        'thaw' as const,
+        'revoke tokens' as const,
+        'resync' as const,
+        'ask for renewal' as const,
+        'replay' as const,
+        'end faults' as const,
+      ),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('fault' as const),
+      share: fc.constantFrom(0.05, 0.3),
+      kind: number,
+    }),
+  },
 ];
 
 const losses: fc.WeightedArbitrary<Step>[] = [
   { weight: 2, arbitrary: fc.record({ do: fc.constant('lose a subscription' as const), index: number }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('drop notifications' as const), share: fc.constantFrom(0.3, 1) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant('drop notifications' as const), share: fc.constantFrom(0.3, 1) }),
+  },
 ];
 
 /**
@@ -78,7 +153,11 @@ export const histories: fc.Arbitrary<History> = fc.boolean().chain((lossy) =>
     delta: deltaSettings,
     silentHardDelete: fc.boolean(),
     scoped: fc.boolean(),
-    steps: fc.array(fc.oneof(...everyday, ...(lossy ? losses : [])), { minLength: 40, maxLength: 80, size: 'max' }),
+    steps: fc.array(fc.oneof(...everyday, ...(lossy ? losses : [])), {
+      minLength: 40,
+      maxLength: 80,
+      size: 'max',
+    }),
   }),
 );
 
@@ -102,7 +181,8 @@ const faults: readonly FaultRule[] = [
 
 /** Plays one step. */
 export async function play(step: Step, { tenant, parts, stop, start }: Rig): Promise<void> {
-  const pick = <T>(list: readonly T[], index: number): T | undefined => list[index % Math.max(1, list.length)];
+  const pick = <T>(list: readonly T[], index: number): T | undefined =>
+    list[index % Math.max(1, list.length)];
   const users = () => tenant.snapshot().users.filter(({ status }) => status === 'active');
   const groups = () => tenant.snapshot().groups.filter(({ status }) => status === 'active');
   const names = (user: { props: Record<string, unknown> }) => ({
@@ -170,7 +250,10 @@ export async function play(step: Step, { tenant, parts, stop, start }: Rig): Pro
       return;
     case 'resync':
     case 'ask for renewal':
-      parts().rooms.runs.request({ kind: step.do === 'resync' ? 'resync' : 'renew', requestedBy: 'test' }, Date.now());
+      parts().rooms.runs.request(
+        { kind: step.do === 'resync' ? 'resync' : 'renew', requestedBy: 'test' },
+        Date.now(),
+      );
       parts().engine.asked();
       return;
     case 'replay':

@@ -11,10 +11,22 @@ function prepare(people: number) {
   const reading: { now: Reading } = { now: { short: false, long: false } };
   const made = makeSettler({ reading: () => reading.now });
   const { rooms, settle, settler, clock } = made;
-  apply(rooms, 'user', range(1, people).map((one) => person(one)));
+  apply(
+    rooms,
+    'user',
+    range(1, people).map((one) => person(one)),
+  );
   settle();
-  const leave = (numbers: readonly number[], cause: typeof noPing = { text: 'delta round', pingedAt: () => null }) => {
-    apply(rooms, 'user', numbers.map((one) => person(one, { accountEnabled: false })), { cause });
+  const leave = (
+    numbers: readonly number[],
+    cause: typeof noPing = { text: 'delta round', pingedAt: () => null },
+  ) => {
+    apply(
+      rooms,
+      'user',
+      numbers.map((one) => person(one, { accountEnabled: false })),
+      { cause },
+    );
   };
   /** Decides everybody, then lets the guard judge. */
   const step = () => {
@@ -146,7 +158,11 @@ describe('a discarded hold', () => {
     leave(range(1, 20));
     step();
     rooms.removals.decide(1, 'discard', 'test', clock.now);
-    apply(rooms, 'user', range(1, 20).map((one) => person(one)));
+    apply(
+      rooms,
+      'user',
+      range(1, 20).map((one) => person(one)),
+    );
     step();
     expect(rooms.removals.decide(1, 'approve', 'test', clock.now)).toMatchObject({ ok: false });
   });

@@ -72,7 +72,8 @@ export function memoryTarget(): Target & {
       for (const one of batch.removedAccounts) accounts.delete(one);
       for (const one of batch.removedGroups) {
         groups.delete(one);
-        for (const account of accounts.values()) account.groups = account.groups.filter((held) => held !== one);
+        for (const account of accounts.values())
+          account.groups = account.groups.filter((held) => held !== one);
       }
       position = batch.to;
       return Promise.resolve({ upserted: batch.accounts.length, removed: 0, refused: [] });
@@ -107,7 +108,7 @@ export function scriptOf(first: Record<StreamName, readonly DeltaObject[]>) {
 /** An engine on a scripted Graph; it is stopped when the test ends. */
 export function makeEngine(
   script: Script,
-  options: Partial<EngineOptions> & { patch?: MappingPatch; graph?: Partial<GraphSide> } = {},
+  options: Partial<Omit<EngineOptions, 'graph'>> & { patch?: MappingPatch; graph?: Partial<GraphSide> } = {},
 ): { engine: Engine; rooms: StateRooms; log: MemoryLog } {
   const { patch, graph, ...rest } = options;
   const rooms = options.rooms ?? makeRooms();

@@ -1,4 +1,5 @@
 // Owns the proof that settling loses no membership, is stopped by nobody, and says things once.
+/* eslint-disable @typescript-eslint/unbound-method -- the parts are closures; tests put a failing one in their place. */
 import { describe, expect, it } from 'vitest';
 import { apply, group, id, keyOf, member, tombstone, user } from '../helpers/state.ts';
 import { makeSettler, person } from './review-kit.ts';
@@ -68,7 +69,11 @@ describe('a published group', () => {
 describe('a person about whom an error arises', () => {
   it('is put aside and told; everybody else is settled, and the next change is tried again', () => {
     const { rooms, settle, log } = makeSettler();
-    apply(rooms, 'user', Array.from({ length: 40 }, (_, at) => person(at + 1)));
+    apply(
+      rooms,
+      'user',
+      Array.from({ length: 40 }, (_, at) => person(at + 1)),
+    );
     const write = rooms.ledger.write;
     const poisoned = keyOf(rooms, 17);
     rooms.ledger.write = (key, ...rest) => {
@@ -78,7 +83,9 @@ describe('a person about whom an error arises', () => {
     settle();
     expect([rooms.ledger.countPresent(), rooms.people.isEmpty()]).toEqual([39, true]);
     expect(rooms.people.issues(9)).toMatchObject([{ id: id(17), kind: 'failed' }]);
-    expect(log.lines.filter(({ level }) => level === 'error')).toMatchObject([{ fields: { person: id(17) } }]);
+    expect(log.lines.filter(({ level }) => level === 'error')).toMatchObject([
+      { fields: { person: id(17) } },
+    ]);
     rooms.ledger.write = write;
     apply(rooms, 'user', [person(17, { displayName: 'Changed' })]);
     settle();
@@ -136,11 +143,16 @@ describe('the audit of a million entries', () => {
   it('is not read through to count the removals of an hour, nor the changes of a resync', () => {
     const { rooms } = makeSettler();
     apply(rooms, 'user', [user(1)]);
-    for (const [at, action] of [[1, 'disable'], [5, 'delete'], [6, 'disable'], [7, 'create']] as const) {
-      rooms.ledger.audit({ at, key: at === 6 ? 5 : at, action, cause: 'resync x', reason: null, changes: null });
+    for (const [at, key, action] of [
+      [1, 1, 'disable'],
+      [5, 2, 'disable'],
+      [6, 2, 'delete'],
+      [7, 3, 'create'],
+    ] as const) {
+      rooms.ledger.audit({ at, key, action, cause: 'resync x', reason: null, changes: null });
     }
     expect([rooms.ledger.countRemovedSince(1), rooms.runs.changesOf('resync x')]).toEqual([
-      1 + 0 + 0 + 0 + 1 - 0,
+      1,
       { create: 1, delete: 1, disable: 2 },
     ]);
     expect(plan(rooms, () => rooms.ledger.countRemovedSince(1))).toMatch(/audit_removal \(at>/);
