@@ -34,6 +34,8 @@ async function main(args: readonly string[]): Promise<number> {
     else stop.abort();
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
+  // Whoever read the output has gone: nobody watches any more.
+  process.stdout.on('error', () => stop.abort());
   try {
     return await play(parsed.options, { folder, screen, box, signal: stop.signal });
   } catch (error) {

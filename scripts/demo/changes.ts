@@ -62,7 +62,7 @@ export async function* planChanges(
     who = nameOf(person),
   ): LiveChange => {
     const { id, ...state } = person;
-    return { what, who, make, isRight: is(id, { ...state, ...wanted } as PersonState), touches: [id] };
+    return { what, who, make, isRight: is(id, { ...state, ...wanted }), touches: [id] };
   };
   const together = (groups: readonly string[], other: string): string[] =>
     [...new Set([...groups, other])].sort();
@@ -79,9 +79,9 @@ export async function* planChanges(
     (mark) => {
       const person = someone();
       const surname = `Durand-${mark}`;
-      const displayName = `${String(person['first_name'] ?? 'Alex')} ${surname}`;
-      const patch = { displayName, surname, mail: `durand.${mark}@${domain}` };
-      const wanted = { display_name: displayName, last_name: surname, email: patch.mail };
+      const displayName = `Alex ${surname}`;
+      const patch = { displayName, givenName: 'Alex', surname, mail: `durand.${mark}@${domain}` };
+      const wanted = { display_name: displayName, first_name: 'Alex', last_name: surname, email: patch.mail };
       return about('person renamed', person, () => tenant.call('updateUser', person.id, patch), wanted);
     },
     (mark) => {

@@ -46,3 +46,10 @@ export class CommandFailure extends Error {
     this.advice = advice;
   }
 }
+
+/** What was written behind the verb. */
+export interface Words {
+  readonly words: readonly string[];
+  readonly dryRun: boolean;
+  readonly user: string | undefined;
+}

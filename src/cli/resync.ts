@@ -11,10 +11,9 @@ import { isObjectId } from '../accounts/scope.ts';
 import type { Config } from '../config.ts';
 import { withRooms } from './database.ts';
 import { leaseWatch, openLog, waitFor, withEngine, withoutSubscriptions } from './engine-room.ts';
-import { CommandFailure, type Io, type Outcome } from './io.ts';
+import { CommandFailure, type Io, type Outcome, type Words } from './io.ts';
 import { runText } from './run-text.ts';
 import { requireConfig } from './settings.ts';
-import type { Words } from './verbs.ts';
 
 const requestedBy = 'command line';
 const dayMs = 86_400_000;

@@ -1,12 +1,6 @@
 // Owns the list of verbs: what each takes, what it says of itself, and where its work is. Loading it loads no work.
-import type { Io, Outcome } from './io.ts';
+import type { Io, Outcome, Words } from './io.ts';
 
-/** What was written behind the verb. */
-export interface Words {
-  readonly words: readonly string[];
-  readonly dryRun: boolean;
-  readonly user: string | undefined;
-}
 
 export interface Verb {
   readonly name: string;

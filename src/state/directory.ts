@@ -113,7 +113,9 @@ export function createDirectory(state: State, meta: Meta): Directory {
 
   /** Who was taken for gone and was not may have missed memberships. */
   const wantAllGroups = state.sql(`UPDATE stream SET full_wanted = ? WHERE name = 'groups'`);
-  const reachIsDirty = (): void => meta.setCounter('reach-dirty', 1);
+  const reachIsDirty = (): void => {
+    if (!isBulk) meta.setCounter('reach-dirty', 1);
+  };
 
   function remove(kind: 'user' | 'group', row: Row, to: ObjectState, cause: Cause, id: string): void {
     const pingedAt = cause.pingedAt(id);
@@ -291,6 +293,7 @@ export function createDirectory(state: State, meta: Meta): Directory {
         state
           .sql(`UPDATE membership SET nested = 1 WHERE nested = 0 AND member_key IN ${idsOf(`kind = 'group'`)}`)
           .run();
+        meta.setCounter('reach-dirty', 1);
         state.sql(`CREATE INDEX ${byMember} ON membership(member_key, group_key)`).run();
       });
       isBulk = false;

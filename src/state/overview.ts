@@ -51,14 +51,18 @@ export function viewInbox(state: State, meta: Meta): InboxView {
   return { depth: pings.n + unfolded.n, oldestAt: oldest.length === 0 ? undefined : Math.min(...oldest) };
 }
 
-/** How many people wait for a login, and how many have none, by kind of issue. */
-export function countIssuesByKind(state: State): { collisions: number; withoutLogin: number } {
+/** How many people wait for a login, have none, or could not be settled for a defect, by kind of issue. */
+export function countIssuesByKind(state: State): {
+  collisions: number;
+  withoutLogin: number;
+  failed: number;
+} {
   const rows = state.sql('SELECT kind, count(*) AS n FROM person_issue GROUP BY kind').all() as {
     kind: string;
     n: number;
   }[];
   const of = (kind: string): number => rows.find((row) => row.kind === kind)?.n ?? 0;
-  return { collisions: of('login-collision'), withoutLogin: of('no-login') };
+  return { collisions: of('login-collision'), withoutLogin: of('no-login'), failed: of('failed') };
 }
 
 /** People whom targets refused, over all targets. */

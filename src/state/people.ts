@@ -23,7 +23,7 @@ export interface Person {
 /** Why a person has no account, or not the wanted login. */
 export interface PersonIssue {
   readonly key: number;
-  readonly kind: 'login-collision' | 'no-login';
+  readonly kind: 'login-collision' | 'no-login' | 'failed';
   readonly detail: string;
   readonly loginKey: string | null;
   readonly since: number;

@@ -26,7 +26,7 @@ export interface RemovalView {
 }
 
 export interface IssueView {
-  readonly kind: 'login-collision' | 'no-login';
+  readonly kind: 'login-collision' | 'no-login' | 'failed';
   readonly detail: string;
   readonly loginKey: string | null;
   readonly since: number;

@@ -23,7 +23,7 @@ export interface Delivery {
   failed(error: unknown, attempt: number): number;
 }
 
-const batchSize = 4_000;
+const batchSize = 2_000;
 
 export function createDelivery(options: DeliveryOptions): Delivery {
   const { rooms, target, now, log, metrics } = options;

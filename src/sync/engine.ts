@@ -114,6 +114,7 @@ export function createEngine(options: EngineOptions): Engine {
     const rounds: Rounds = createRounds({
       rooms: target,
       read: graph.readRound,
+      needsGroups: !mapping.everyoneInScope || mapping.mapping.groups.publish.length > 0,
       fullCause: () => (isOriginal ? operations.fullCause() : 'dry run'),
       periodMs: () => (renewal?.isHealthy() ? timing.sweepMs : timing.pollMs),
       onChange: () => isOriginal && wake('settle', 'operate', 'groups'),
@@ -301,7 +302,7 @@ export function createEngine(options: EngineOptions): Engine {
   }
 
   const isAtRest = (): boolean =>
-    rounds.isReady() &&
+    rounds.isComplete() &&
     people.isEmpty() &&
     rooms.removals.countProposed() === 0 &&
     deliveries.every((delivery) => delivery.isCurrent());

@@ -75,6 +75,10 @@ function peopleProblems({ issues, hiddenGroups }: Pick<Status, 'issues' | 'hidde
       `The login wanted for ${people(issues.collisions)} belongs to somebody else, who keeps it. Give one of each pair ` +
         'another login in Entra ID; it is settled by itself then.',
     );
+  if (issues.failed > 0)
+    problems.push(
+      `${people(issues.failed)} could not be settled, which is a defect of the program: their accounts stay as they are. The log names them.`,
+    );
   if (issues.withoutLogin > 0)
     problems.push(
       `For ${people(issues.withoutLogin)} no login can be made, so they have no account. "gespage-sync explain ID" says why.`,

@@ -21,6 +21,8 @@ export interface RoundsOptions {
   readonly read: ReadRound;
   /** What full rounds are done for at the moment: the text of the audit. */
   readonly fullCause: () => string;
+  /** Whether an account can depend on groups: where none is named, people are settled before groups are read. */
+  readonly needsGroups: boolean;
   /** Time from the end of one round to the next when nobody asks, in ms. */
   readonly periodMs: () => number;
   /** Called after each page that changed the mirror. */
@@ -37,8 +39,10 @@ export interface Rounds {
   wantFull(stream: StreamName, read: number): void;
   /** Whether a full round that began at `read` or later is complete and swept. */
   hasRead(stream: StreamName, read: number): boolean;
-  /** Whether both streams have been read completely under the present selection: before that, nobody is decided. */
+  /** Whether all that a decision needs was read completely under the present selection: before, nobody is decided. */
   isReady(): boolean;
+  /** Whether both streams were read completely. */
+  isComplete(): boolean;
   isBusy(stream: StreamName): boolean;
   /** Runs `work` while no round of either stream is under way. */
   whileQuiet<T>(work: () => Promise<T>): Promise<T>;
@@ -60,6 +64,8 @@ export function createRounds(options: RoundsOptions): Rounds {
   const { directory, staging, streams, inbox, state } = rooms;
   const restarts = { users: 0, groups: 0 };
   const turns = { users: createMutex(), groups: createMutex() };
+
+  const isRead = (name: StreamName): boolean => streams.get(name).fullRead !== null;
 
   async function step(name: StreamName, signal: AbortSignal): Promise<number> {
     return turns[name].run(async () => {
@@ -266,7 +272,8 @@ export function createRounds(options: RoundsOptions): Rounds {
       streams.set(name, { fullWanted: read, attempt: 0, ...(round === 'incremental' && { round: null, nextLink: null }) });
     },
     hasRead: (name, read) => (streams.get(name).fullRead ?? 0) >= read,
-    isReady: () => streams.get('users').fullRead !== null && streams.get('groups').fullRead !== null,
+    isReady: () => isRead('users') && (!options.needsGroups || isRead('groups')),
+    isComplete: () => isRead('users') && isRead('groups'),
     isBusy: (name) => turns[name].busy,
     whileQuiet: (work) => turns.users.run(() => turns.groups.run(work)),
     failed,
@@ -286,7 +293,7 @@ async function* gather(pages: AsyncIterable<DeltaPage>): AsyncGenerator<DeltaPag
   }
 }
 
-const gatheredWeight = 5_000;
+const gatheredWeight = 3_000;
 
 const weigh = (page: DeltaPage): number =>
   page.objects.reduce((sum, object) => sum + 1 + (object.members?.length ?? 0) / 4, 0);

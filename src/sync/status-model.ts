@@ -33,6 +33,8 @@ export interface Status {
   readonly issues: {
     readonly collisions: number;
     readonly withoutLogin: number;
+    /** People whom a defect of the program keeps from being settled. */
+    readonly failed: number;
     readonly first: readonly {
       readonly person: string;
       readonly kind: string;
