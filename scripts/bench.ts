@@ -7,6 +7,7 @@ import { renderRequirements, renderTable } from './bench/result.ts';
 /** Each part is loaded only when it runs, so that none weighs on the figures of another. */
 const parts: Readonly<Record<string, () => Promise<Part>>> = {
   ack: () => import('./bench/ack.ts'),
+  'first-sync': () => import('./bench/first-sync.ts'),
 };
 
 const results = new URL('../bench/results/', import.meta.url);

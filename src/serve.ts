@@ -15,7 +15,9 @@ export async function serve(): Promise<void> {
   const result = loadConfig();
   if (!result.ok) {
     process.stderr.write(
-      ['The configuration is not usable:', ...result.problems.map((problem) => `  - ${problem}`), ''].join('\n'),
+      ['The configuration is not usable:', ...result.problems.map((problem) => `  - ${problem}`), ''].join(
+        '\n',
+      ),
     );
     for (const warning of result.warnings) process.stderr.write(`  (hint) ${warning}\n`);
     process.exitCode = 2;

@@ -30,7 +30,8 @@ const token = await signIn();
 const started = performance.now();
 let users = 0;
 for (const stream of ['users', 'groups']) {
-  let link: string | undefined = `${env('GRAPH_BASE_URL')}/v1.0/${stream}/delta?$select=${env(`BENCH_${stream.toUpperCase()}_SELECT`)}`;
+  let link: string | undefined =
+    `${env('GRAPH_BASE_URL')}/v1.0/${stream}/delta?$select=${env(`BENCH_${stream.toUpperCase()}_SELECT`)}`;
   while (link !== undefined) {
     const response = await fetch(link, { headers: { authorization: `Bearer ${token}` } });
     if (!response.ok) throw new Error(`the emulated tenant answered ${response.status}`);

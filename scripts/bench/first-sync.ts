@@ -6,6 +6,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { compileMapping } from '../../src/accounts/decide.ts';
 import { defaultMapping } from '../../src/accounts/mapping.ts';
+import { median, type Result } from './result.ts';
 
 /** One size of tenant: the product and the floor, measured in turn. */
 export interface FirstSyncResult {
@@ -53,7 +54,9 @@ async function measureFloor(env: Record<string, string>): Promise<number> {
 }
 
 /** From the first request of the first round to the last row at the embedded target. */
-async function measureProduct(env: Record<string, string>): Promise<{ ms: number; peakMiB: number | undefined }> {
+async function measureProduct(
+  env: Record<string, string>,
+): Promise<{ ms: number; peakMiB: number | undefined }> {
   const folder = mkdtempSync(path.join(tmpdir(), 'gespage-bench-'));
   const child = start('dist/main.js', [], {
     ...env,
@@ -89,16 +92,24 @@ function peakMemory(pid: number | undefined): number | undefined {
   }
 }
 
-const median = (values: readonly number[]): number =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
-
 /** Measures one size: floor and product in turn, `rounds` times. */
 export async function measureFirstSync(users: number, rounds: number): Promise<FirstSyncResult> {
   const folder = mkdtempSync(path.join(tmpdir(), 'gespage-bench-tenant-'));
   const memberships = users * 4;
   const tenant = start(
     'test/emulator/main.ts',
-    ['--users', `${users}`, '--groups', `${Math.max(5, Math.round(users / 50))}`, '--memberships', `${memberships}`, '--page-size', '999', '--ca-path', path.join(folder, 'ca.pem')],
+    [
+      '--users',
+      `${users}`,
+      '--groups',
+      `${Math.max(5, Math.round(users / 50))}`,
+      '--memberships',
+      `${memberships}`,
+      '--page-size',
+      '999',
+      '--ca-path',
+      path.join(folder, 'ca.pem'),
+    ],
     {},
   );
   try {
@@ -127,4 +138,58 @@ export async function measureFirstSync(users: number, rounds: number): Promise<F
     await end(tenant);
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+const sizes = [
+  { users: 10_000, rounds: 3 },
+  { users: 100_000, rounds: 2 },
+  { users: 500_000, rounds: 1 },
+];
+
+/** Needs the built product: `npm run build` first. BENCH_LARGEST limits the sizes. */
+export async function run(): Promise<Result> {
+  const largest = Number(process.env['BENCH_LARGEST'] ?? Infinity);
+  const measured: FirstSyncResult[] = [];
+  for (const { users, rounds } of sizes.filter((size) => size.users <= largest)) {
+    console.log(`first sync of ${users.toLocaleString('en-US')} users …`);
+    measured.push(await measureFirstSync(users, rounds));
+  }
+  const perSecond = (users: number, ms: readonly number[]): number => users / (median(ms) / 1000);
+  const peak = Math.max(...measured.map(({ peakMiB }) => peakMiB ?? 0));
+  return {
+    tables: [
+      {
+        title:
+          'First sync: the product (read, mirrored, settled, written to the embedded target) beside fetching and parsing alone',
+        columns: [
+          'users',
+          'memberships',
+          'floor, users/s',
+          'product, users/s',
+          'ratio',
+          'product, s',
+          'peak MiB',
+        ],
+        rows: measured.map((one) => [
+          one.users.toLocaleString('en-US'),
+          one.memberships,
+          perSecond(one.users, one.floorMs),
+          perSecond(one.users, one.productMs),
+          one.ratio,
+          median(one.productMs) / 1000,
+          one.peakMiB ?? 'unknown',
+        ]),
+      },
+    ],
+    requirements: [
+      ...measured.map((one) => ({
+        what: `share of the floor at ${one.users.toLocaleString('en-US')} users`,
+        wanted: 'at least 0.4',
+        measured: one.ratio,
+        met: one.ratio >= 0.4,
+      })),
+      { what: 'peak memory, MiB', wanted: 'under 300', measured: peak, met: peak < 300 },
+    ],
+    measurements: measured,
+  };
 }

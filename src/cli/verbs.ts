@@ -1,7 +1,6 @@
 // Owns the list of verbs: what each takes, what it says of itself, and where its work is. Loading it loads no work.
 import type { Io, Outcome, Words } from './io.ts';
 
-
 export interface Verb {
   readonly name: string;
   readonly takes: string;

@@ -185,12 +185,12 @@ function sendAs(call: LibraryRequest, wanted: GraphRequest): Promise<unknown> {
 
 function readAnswer(
   response: Response,
-  bytes: Buffer,
+  text: string,
   operation: string,
   throttledMs: number | undefined,
 ): GraphAnswer {
   const { status, headers } = response;
-  const parsed = parse(bytes);
+  const parsed = parse(text);
   if (status >= 200 && status <= 299) {
     if (!parsed.readable) throw unreadable(operation, 'it is no JSON, or it is cut off', status);
     return { status, headers, body: parsed.value };
@@ -201,10 +201,10 @@ function readAnswer(
     : failure;
 }
 
-function parse(bytes: Buffer): { readonly readable: boolean; readonly value: unknown } {
-  if (bytes.length === 0) return { readable: true, value: undefined };
+function parse(text: string): { readonly readable: boolean; readonly value: unknown } {
+  if (text.length === 0) return { readable: true, value: undefined };
   try {
-    return { readable: true, value: JSON.parse(bytes.toString('utf8')) as unknown };
+    return { readable: true, value: JSON.parse(text) as unknown };
   } catch {
     return { readable: false, value: undefined };
   }

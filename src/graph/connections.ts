@@ -17,7 +17,7 @@ export interface WireRequest {
 export interface WireAnswer {
   readonly status: number;
   readonly headers: Headers;
-  readonly body: Buffer;
+  readonly body: string;
 }
 
 export interface Connections {
@@ -32,6 +32,9 @@ const idleMs = 60_000;
 /** A page of 999 users is about 1 MB; a larger answer than this is not one of Graph's. */
 const largestBody = 128 * 1024 * 1024;
 
+/** Larger answers are rare, and not worth the memory. */
+const largestScratch = 8 * 1024 * 1024;
+
 const unpackers: Readonly<Record<string, (packed: Buffer) => Promise<Buffer>>> = {
   gzip: (packed) => promisify(gunzip)(packed, { maxOutputLength: largestBody }),
   deflate: (packed) => promisify(inflate)(packed, { maxOutputLength: largestBody }),
@@ -45,6 +48,7 @@ const unpackers: Readonly<Record<string, (packed: Buffer) => Promise<Buffer>>> =
  */
 export function createConnections(): Connections {
   let agent = createAgent();
+  const joinText = createTextJoiner();
 
   function leave(used: Agent): void {
     if (used !== agent) return;
@@ -56,7 +60,7 @@ export function createConnections(): Connections {
   async function send(request: WireRequest): Promise<WireAnswer> {
     const used = agent;
     const message = await exchange(request, used);
-    const body = await readBody(message).catch((error: unknown) => {
+    const body = await readBody(message, joinText).catch((error: unknown) => {
       throw request.signal.aborted ? request.signal.reason : error;
     });
     const status = message.statusCode ?? 0;
@@ -101,7 +105,7 @@ function exchange(request: WireRequest, agent: Agent): Promise<IncomingMessage> 
   });
 }
 
-async function readBody(message: IncomingMessage): Promise<Buffer> {
+async function readBody(message: IncomingMessage, joinText: TextJoiner): Promise<string> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of message as AsyncIterable<Buffer>) {
@@ -112,12 +116,26 @@ async function readBody(message: IncomingMessage): Promise<Buffer> {
     }
     chunks.push(chunk);
   }
-  const packed = Buffer.concat(chunks, size);
   const encoding = message.headers['content-encoding']?.toLowerCase() ?? 'identity';
-  if (encoding === 'identity' || packed.length === 0) return packed;
+  if (encoding === 'identity' || size === 0) return joinText(chunks, size);
   const unpack = unpackers[encoding];
   if (unpack === undefined) throw Object.assign(new Error('unknown encoding'), { code: 'UNKNOWN_ENCODING' });
-  return unpack(packed);
+  return (await unpack(Buffer.concat(chunks, size))).toString('utf8');
+}
+
+type TextJoiner = (chunks: readonly Buffer[], size: number) => string;
+
+/** Joins in one buffer that is used again: a new large one for each page would leave the process full of holes. */
+function createTextJoiner(): TextJoiner {
+  let scratch = Buffer.alloc(0);
+  return (chunks, size) => {
+    if (chunks.length === 1) return chunks[0]?.toString('utf8') ?? '';
+    if (size > largestScratch) return Buffer.concat(chunks, size).toString('utf8');
+    if (scratch.length < size) scratch = Buffer.allocUnsafeSlow(Math.min(largestScratch, size * 2));
+    let end = 0;
+    for (const chunk of chunks) end += chunk.copy(scratch, end);
+    return scratch.toString('utf8', 0, end);
+  };
 }
 
 function headersOf(message: IncomingMessage): Headers {

@@ -14,7 +14,7 @@ export class Exchange {
   readonly signal: AbortSignal;
   /** The token to send, set by the sign-in middleware. */
   token = '';
-  answerBody: Buffer = Buffer.alloc(0);
+  answerBody = '';
   /** What was thrown on the way: the library replaces errors by its own, which say less. */
   thrown: unknown = undefined;
 

@@ -107,8 +107,7 @@ export function createDirectory(state: State, meta: Meta): Directory {
     `INSERT INTO directory_object(id, kind, state, read) VALUES (?, ?, 'unread', 0) ON CONFLICT DO NOTHING`,
   );
   const byMember = 'membership_member';
-  let isBulk =
-    state.sql('SELECT 1 FROM sqlite_master WHERE name = ?').pluck().get(byMember) === undefined;
+  let isBulk = state.sql('SELECT 1 FROM sqlite_master WHERE name = ?').pluck().get(byMember) === undefined;
   const becomeNested = state.sql('UPDATE membership SET nested = 1 WHERE member_key = ?');
 
   /** Who was taken for gone and was not may have missed memberships. */
@@ -291,7 +290,9 @@ export function createDirectory(state: State, meta: Meta): Directory {
         const idsOf = (where: string) => `(SELECT key FROM directory_object WHERE ${where})`;
         state.sql(`DELETE FROM membership WHERE member_key IN ${idsOf(`state = 'gone'`)}`).run();
         state
-          .sql(`UPDATE membership SET nested = 1 WHERE nested = 0 AND member_key IN ${idsOf(`kind = 'group'`)}`)
+          .sql(
+            `UPDATE membership SET nested = 1 WHERE nested = 0 AND member_key IN ${idsOf(`kind = 'group'`)}`,
+          )
           .run();
         meta.setCounter('reach-dirty', 1);
         state.sql(`CREATE INDEX ${byMember} ON membership(member_key, group_key)`).run();

@@ -4,15 +4,9 @@ import { createRequire } from 'node:module';
 
 const load = createRequire(import.meta.url);
 
-export const { asc, desc, eq, inArray, isNotNull, sql } = load(
-  'drizzle-orm',
-) as typeof import('drizzle-orm');
+export const { asc, desc, eq, inArray, isNotNull, sql } = load('drizzle-orm') as typeof import('drizzle-orm');
 export const { index, integer, primaryKey, sqliteTable, text, uniqueIndex } = load(
   'drizzle-orm/sqlite-core',
 ) as typeof import('drizzle-orm/sqlite-core');
-export const { drizzle } = load(
-  'drizzle-orm/better-sqlite3',
-) as typeof import('drizzle-orm/better-sqlite3');
-export const { readMigrationFiles } = load(
-  'drizzle-orm/migrator',
-) as typeof import('drizzle-orm/migrator');
+export const { drizzle } = load('drizzle-orm/better-sqlite3') as typeof import('drizzle-orm/better-sqlite3');
+export const { readMigrationFiles } = load('drizzle-orm/migrator') as typeof import('drizzle-orm/migrator');

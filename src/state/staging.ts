@@ -46,7 +46,10 @@ export function createStaging(state: State): Staging {
       if (first === null) return false;
       const part = range(Math.floor(first / partWidth));
       state.transaction(() => {
-        const before = state.sql('SELECT coalesce(max(key), 0) FROM directory_object').pluck().get() as number;
+        const before = state
+          .sql('SELECT coalesce(max(key), 0) FROM directory_object')
+          .pluck()
+          .get() as number;
         // Of an object that came more than once the last word counts; each is a full representation.
         state
           .sql(

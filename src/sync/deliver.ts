@@ -23,7 +23,8 @@ export interface Delivery {
   failed(error: unknown, attempt: number): number;
 }
 
-const batchSize = 2_000;
+/** Small enough that its way to another thread costs little memory. */
+const batchSize = 300;
 
 export function createDelivery(options: DeliveryOptions): Delivery {
   const { rooms, target, now, log, metrics } = options;

@@ -81,7 +81,8 @@ export function createRounds(options: RoundsOptions): Rounds {
     });
   }
 
-  const isFullDue = (row: StreamRow): boolean => row.deltaLink === null || row.fullWanted > (row.fullRead ?? 0);
+  const isFullDue = (row: StreamRow): boolean =>
+    row.deltaLink === null || row.fullWanted > (row.fullRead ?? 0);
   const isDue = (row: StreamRow): boolean => isFullDue(row) || nextDue(row) <= now();
 
   /** Group pings are answered by rounds; user pings are read by name unless they are many. */
@@ -125,7 +126,7 @@ export function createRounds(options: RoundsOptions): Rounds {
       beginRead: () => directory.beginRead(),
       signal,
     });
-    for await (const page of isBaseline(row) ? gather(pages) : pages) {
+    for await (const page of pages) {
       const changed = applyPage(name, page, cause, full);
       for (const object of page.objects) if (pings.has(object.id)) shown.add(object.id);
       if (changed.size > 0) options.onChange();
@@ -153,14 +154,23 @@ export function createRounds(options: RoundsOptions): Rounds {
       else {
         // A delta link moves on: what an earlier-begun page told of an object that was read since is asked again.
         const outdated: string[] = [];
-        changed = directory.apply(kindOf[name], { read: page.read, objects }, cause, (id) => outdated.push(id));
+        changed = directory.apply(kindOf[name], { read: page.read, objects }, cause, (id) =>
+          outdated.push(id),
+        );
         inbox.lookAt(name, outdated, now());
       }
       const roundPages = row.roundPages + 1;
       const roundObjects = row.roundObjects + page.objects.length;
       const roundInvalid = row.roundInvalid + page.invalid;
       if (page.deltaLink === undefined) {
-        streams.set(name, { nextLink: page.nextLink ?? null, roundPages, roundObjects, roundInvalid, error: null, attempt: 0 });
+        streams.set(name, {
+          nextLink: page.nextLink ?? null,
+          roundPages,
+          roundObjects,
+          roundInvalid,
+          error: null,
+          attempt: 0,
+        });
         return changed;
       }
       streams.set(name, {
@@ -174,7 +184,10 @@ export function createRounds(options: RoundsOptions): Rounds {
         error: null,
         // What changed during a long full round is read at once.
         ...(full && { fullObjects: roundObjects, dueAt: now() }),
-        ...(full && (roundInvalid > 0 && !isBaseline(row) ? { fullRead: row.roundRead } : { sweepRead: row.roundRead })),
+        ...(full &&
+          (roundInvalid > 0 && !isBaseline(row)
+            ? { fullRead: row.roundRead }
+            : { sweepRead: row.roundRead })),
       });
       return changed;
     });
@@ -199,7 +212,7 @@ export function createRounds(options: RoundsOptions): Rounds {
       if (name === 'users') await unstage(row.sweepRead, cause, signal);
       else directory.endBulk();
     }
-    for (let key: number | undefined = 0; key !== undefined && !signal.aborted; ) {
+    for (let key: number | undefined = 0; key !== undefined && !signal.aborted;) {
       key = directory.sweep(kindOf[name], row.sweepRead, key, cause);
       await new Promise((resolve) => setImmediate(resolve));
     }
@@ -246,7 +259,14 @@ export function createRounds(options: RoundsOptions): Rounds {
         status: failure?.status,
       });
       const wait = restarts[name] > 1 ? backoff(restarts[name]) : 0;
-      streams.set(name, { deltaLink: null, round: null, nextLink: null, attempt, error: message, dueAt: now() + wait });
+      streams.set(name, {
+        deltaLink: null,
+        round: null,
+        nextLink: null,
+        attempt,
+        error: message,
+        dueAt: now() + wait,
+      });
       return wait;
     }
     const wait = failure?.kind === 'throttled' ? (failure.retryAfterMs ?? 1_000) : backoff(attempt);
@@ -269,7 +289,11 @@ export function createRounds(options: RoundsOptions): Rounds {
     wantFull(name, read) {
       const { round } = streams.get(name);
       // An incremental round under way is overtaken by the full one; its link may be what is wrong.
-      streams.set(name, { fullWanted: read, attempt: 0, ...(round === 'incremental' && { round: null, nextLink: null }) });
+      streams.set(name, {
+        fullWanted: read,
+        attempt: 0,
+        ...(round === 'incremental' && { round: null, nextLink: null }),
+      });
     },
     hasRead: (name, read) => (streams.get(name).fullRead ?? 0) >= read,
     isReady: () => isRead('users') && (!options.needsGroups || isRead('groups')),
@@ -279,24 +303,6 @@ export function createRounds(options: RoundsOptions): Rounds {
     failed,
   };
 }
-
-/** Pages of the first round are taken several at a time: fewer commits, and less written for each. */
-async function* gather(pages: AsyncIterable<DeltaPage>): AsyncGenerator<DeltaPage> {
-  let held: DeltaPage | undefined;
-  for await (const page of pages) {
-    held = held
-      ? { ...page, read: held.read, objects: held.objects.concat(page.objects), invalid: held.invalid + page.invalid }
-      : page;
-    if (weigh(held) < gatheredWeight && held.deltaLink === undefined) continue;
-    yield held;
-    held = undefined;
-  }
-}
-
-const gatheredWeight = 3_000;
-
-const weigh = (page: DeltaPage): number =>
-  page.objects.reduce((sum, object) => sum + 1 + (object.members?.length ?? 0) / 4, 0);
 
 const isBaseline = (row: StreamRow): boolean => row.fullRead === null;
 

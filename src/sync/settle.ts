@@ -36,7 +36,7 @@ export interface Settler {
 
 const smallBite = 500;
 /** In long work, as in a first sync, larger bites write less for each person. */
-const largeBite = 2_000;
+const largeBite = 1_000;
 const longWork = 4;
 const dayMs = 86_400_000;
 /** Exchanges of logins that reach outside a bite are followed this far. */

@@ -40,7 +40,6 @@ beforeEach(async () => {
 async function arrives(change: Change, ...ids: string[]): Promise<void> {
   const before = rig.target();
   expect(await rig.delayOf(change)).toBeLessThan(1_000);
-  await rig.atRest();
   const changed = touched(before, rig.target());
   expect(changed).toEqual([...ids].sort());
 }
@@ -173,7 +172,7 @@ describe('a group', () => {
 
   it('renamed so that no pattern means it any more is published no more, with its memberships', async () => {
     await arrives(rig.tenant.updateGroup(printers, { displayName: 'Nothing' }), printers, anna);
-    expect(rig.target().groups.size).toBe(0);
+    expect(rig.target().groups.has(printers)).toBe(false);
   });
 
   it('is created and published at once where a pattern means it', async () => {
@@ -188,6 +187,6 @@ describe('a group', () => {
     await arrives(rig.tenant.restoreGroup(printers), printers, anna);
     expect(groupsOf(anna)).toEqual([printers]);
     await arrives(rig.tenant.hardDeleteGroup(printers), printers, anna);
-    expect(rig.target().groups.size).toBe(0);
+    expect(rig.target().groups.has(printers)).toBe(false);
   });
 });

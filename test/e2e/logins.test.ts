@@ -3,9 +3,17 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { type Rig, startRig } from '../helpers/service.ts';
 
 let rig: Rig;
-const person = (login: string) => ({ displayName: login, mailNickname: login, userPrincipalName: `${login}@emulated.example` });
+const person = (login: string) => ({
+  displayName: login,
+  mailNickname: login,
+  userPrincipalName: `${login}@emulated.example`,
+});
 const loginOf = (id: string) => rig.target().accounts.get(id)?.login;
-const issues = () => rig.parts().rooms.people.issues(100).map(({ id, kind }) => `${kind} ${id}`);
+const issues = () =>
+  rig
+    .parts()
+    .rooms.people.issues(100)
+    .map(({ id, kind }) => `${kind} ${id}`);
 
 beforeEach(async () => {
   rig = await startRig({ tenant: { users: 10 } });
@@ -44,7 +52,11 @@ describe('a login that somebody has', () => {
     await rig.atRest();
     expect([loginOf(first), loginOf(second)]).toEqual(['anna', undefined]);
     expect(issues()).toEqual([`login-collision ${second}`]);
-    expect(rig.log.lines.some(({ level, message }) => level === 'warn' && message.startsWith('Two people have one login'))).toBe(true);
+    expect(
+      rig.log.lines.some(
+        ({ level, message }) => level === 'warn' && message.startsWith('Two people have one login'),
+      ),
+    ).toBe(true);
 
     tenant.updateUser(first, { mailNickname: 'anna.first' });
     await rig.atRest();

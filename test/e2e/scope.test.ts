@@ -8,7 +8,10 @@ const scoped = { scope: { groups: ['Staff'] }, groups: { publish: ['Staff'] } };
 async function startScoped(env: Record<string, string> = {}) {
   const rig = await startRig({ tenant: { users: 0 }, mapping: scoped, env });
   const { tenant } = rig;
-  const people = Array.from({ length: 14 }, (_, number) => tenant.createUser({ mailNickname: `p${number}` }).id);
+  const people = Array.from(
+    { length: 14 },
+    (_, number) => tenant.createUser({ mailNickname: `p${number}` }).id,
+  );
   const staff = tenant.createGroup({ displayName: 'Staff' }).id;
   const team = tenant.createGroup({ displayName: 'Team' }).id;
   tenant.changeMembers(staff, { add: [team, ...people.slice(0, 12)] });
@@ -60,14 +63,28 @@ describe('the scope', () => {
   it('that becomes empty takes nobody away unasked', async () => {
     const { rig, tenant, staff, enabled, people } = await startScoped({ REMOVAL_LIMIT: '1' });
     tenant.deleteGroup(staff);
-    await expect.poll(() => rig.parts().rooms.removals.list(10).filter(({ status }) => status === 'open')).toHaveLength(1);
+    await expect
+      .poll(() =>
+        rig
+          .parts()
+          .rooms.removals.list(10)
+          .filter(({ status }) => status === 'open'),
+      )
+      .toHaveLength(1);
     await expect.poll(() => rig.parts().engine.isAtRest()).toBe(true);
     expect(people.slice(0, 12).map(enabled)).toEqual(Array(12).fill(1));
     expect(rig.target().groups.size).toBe(0);
     // The group comes back: there is nothing to approve any more.
     tenant.restoreGroup(staff);
     await rig.atRest();
-    await expect.poll(() => rig.parts().rooms.removals.list(10).map(({ status }) => status)).toEqual(['emptied']);
+    await expect
+      .poll(() =>
+        rig
+          .parts()
+          .rooms.removals.list(10)
+          .map(({ status }) => status),
+      )
+      .toEqual(['emptied']);
   });
 
   it('takes guests in where they are wanted, and leaves out who is named', async () => {
@@ -75,7 +92,10 @@ describe('the scope', () => {
       tenant: { users: 30 },
       mapping: { scope: { includeGuests: true, exclude: ['svc-*'] } },
     });
-    const service = rig.tenant.createUser({ userPrincipalName: 'svc-print@emulated.example', mailNickname: 'svc' }).id;
+    const service = rig.tenant.createUser({
+      userPrincipalName: 'svc-print@emulated.example',
+      mailNickname: 'svc',
+    }).id;
     const guest = rig.tenant.createUser({
       userType: 'Guest',
       mailNickname: null,

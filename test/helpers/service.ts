@@ -45,7 +45,7 @@ export interface Rig {
   inSync(timeoutMs?: number): Promise<void>;
   /** Waits until the target equals the tenant, nothing is on its way, and nobody waits to be looked at. */
   atRest(timeoutMs?: number): Promise<void>;
-  /** Ms from the moment the change's notification left until the target equals the tenant. */
+  /** Ms from the moment the change's notification left until the target equalled the tenant; resolves at rest. */
   delayOf(change: Change): Promise<number>;
   close(): Promise<void>;
 }
@@ -184,6 +184,9 @@ export async function makeRig(options: RigOptions = {}): Promise<Rig> {
           if (tenant.delivery().pending > 0) return 'notifications are on their way';
           const { engine, rooms } = running();
           if (!engine.isAtRest()) return ['the engine is not at rest', ...differences()];
+          const newest =
+            (rooms.state.sql('SELECT max(id) FROM notification').pluck().get() as number | null) ?? 0;
+          if (rooms.meta.counter('inbox-cursor') < newest) return 'a notification was not taken up yet';
           if (rooms.inbox.pendingCount().depth > 0) return 'somebody waits to be looked at';
           return differences();
         }, timeoutMs),
@@ -191,6 +194,7 @@ export async function makeRig(options: RigOptions = {}): Promise<Rig> {
     async delayOf(change) {
       await rig.inSync();
       const arrived = Date.now();
+      await rig.atRest();
       const sent = tenant.sentAt(change.seq);
       if (sent === null) throw new Error('The change was never notified.');
       return arrived - sent;

@@ -31,7 +31,7 @@ export function createSqliteEngine(path: string, patience: Patience): Engine {
     // NORMAL is enough: a power cut may undo the last commits whole, never parts of them, and the position that
     // comes back with the older rows makes the ledger send those changes again.
     opened.pragma('synchronous = NORMAL');
-    opened.pragma('cache_size = -16000');
+    opened.pragma('cache_size = -8000');
     // Keys are random, so a batch touches pages all over the file; fewer checkpoints write each of them less often.
     opened.pragma('wal_autocheckpoint = 4000');
     return { database: opened, session: createSession(opened) };

@@ -5,13 +5,11 @@ import type { SqlTargetOptions } from './create-sql-target.ts';
 
 /** What the thread is asked to do. */
 export type ThreadRequest = { readonly id: number } & (
-  | { readonly call: 'open' | 'position' | 'close' }
-  | { readonly call: 'apply'; readonly batch: ChangeBatch }
+  { readonly call: 'open' | 'position' | 'close' } | { readonly call: 'apply'; readonly batch: ChangeBatch }
 );
 
 export type ThreadAnswer = { readonly id: number } & (
-  | { readonly result: unknown }
-  | { readonly error: { readonly name: string; readonly message: string } }
+  { readonly result: unknown } | { readonly error: { readonly name: string; readonly message: string } }
 );
 
 interface Waiting {
@@ -26,7 +24,7 @@ const threadFile = new URL(
 );
 
 /** Small limits: a target's thread holds one batch at a time. */
-const resourceLimits = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 128 };
+const resourceLimits = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 64 };
 
 /** The same target as `createSqlTarget`, at work in a thread that starts with the first call and again after a failure. */
 export function createThreadedSqlTarget(name: string, options: SqlTargetOptions): Target {
@@ -41,12 +39,14 @@ export function createThreadedSqlTarget(name: string, options: SqlTargetOptions)
     made.on('message', (answer: ThreadAnswer) => {
       const one = waiting.get(answer.id);
       waiting.delete(answer.id);
-      if ('error' in answer) one?.reject(Object.assign(new Error(answer.error.message), { name: answer.error.name }));
+      if ('error' in answer)
+        one?.reject(Object.assign(new Error(answer.error.message), { name: answer.error.name }));
       else one?.resolve(answer.result);
     });
     const fail = (reason: string) => {
       if (worker === made) worker = undefined;
-      for (const one of waiting.values()) one.reject(new Error(`The thread of the target ${name} ended: ${reason}`));
+      for (const one of waiting.values())
+        one.reject(new Error(`The thread of the target ${name} ended: ${reason}`));
       waiting.clear();
     };
     made.on('error', (error) => fail(error instanceof Error ? error.message : String(error)));
