@@ -3,7 +3,6 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import tls from 'node:tls';
 import { onTestFinished } from 'vitest';
 import { type Door, openDoor, openParts, type Parts, publicDoor } from '../../src/compose.ts';
@@ -170,8 +169,6 @@ export async function makeRig(options: RigOptions = {}): Promise<Rig> {
       door = undefined;
       const stopped = parts;
       parts = undefined;
-      // The door gathers what came in for 10 ms before it wakes the engine.
-      await sleep(15);
       await stopped?.engine.stop();
       stopped?.close();
     },
