@@ -26,7 +26,7 @@ async function run(rig: Rig, request: { dryRun?: boolean; person?: string | null
 }
 
 /** Changes of which the service hears nothing. */
-async function changeInSilence(rig: Rig) {
+function changeInSilence(rig: Rig) {
   const { tenant } = rig;
   const { accounts, memberships } = rig.target();
   // People in no group, so that each of them changes once.
@@ -47,7 +47,7 @@ describe('a full resync', () => {
   it('brings what no notification told, and counts it', async () => {
     const rig = await startRig(setting);
     await rig.atRest();
-    await changeInSilence(rig);
+    changeInSilence(rig);
     const { status, counts } = await run(rig, {});
     expect(status).toBe('succeeded');
     expect(counts).toMatchObject({ created: 1, updated: 1, disabled: 2, deleted: 0 });
@@ -68,7 +68,7 @@ describe('a full resync', () => {
     const rig = await startRig(setting);
     await rig.atRest();
     const before = rig.target();
-    const { renamed, deleted, purged, created } = await changeInSilence(rig);
+    const { renamed, deleted, purged, created } = changeInSilence(rig);
     const { status, counts, ended } = await run(rig, { dryRun: true });
     expect(status).toBe('succeeded');
     expect(counts).toMatchObject({ created: 1, updated: 1, disabled: 2, deleted: 0, held: 0 });
@@ -91,7 +91,7 @@ describe('a full resync', () => {
     const rig = await startRig(setting);
     await rig.atRest();
     const before = rig.target();
-    const { renamed } = await changeInSilence(rig);
+    const { renamed } = changeInSilence(rig);
     expect((await run(rig, { person: renamed })).status).toBe('succeeded');
     expect(touched(before, rig.target())).toEqual([renamed]);
   });
@@ -143,7 +143,7 @@ describe('polling mode', () => {
     const rig = await startRig({ ...setting, notifications: false, env: { POLL_SECONDS: '0.2' } });
     await rig.inSync();
     expect(rig.parts().engine.mode).toBe('polling');
-    await changeInSilence(rig);
+    changeInSilence(rig);
     await rig.inSync();
     expect(rig.tenant.subscriptions()).toEqual([]);
   });

@@ -1,5 +1,5 @@
 // Owns the proof that the engine's loops never starve the process, and that neither errors nor crashes lose anything.
- 
+
 import { existsSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { GraphFailure } from '../../src/graph/errors.ts';

@@ -1,5 +1,5 @@
 // Owns the proof that the renewal job takes turns, survives crashes and failures, and catches up after each creation.
- 
+
 import { describe, expect, it } from 'vitest';
 import { GraphFailure } from '../../src/graph/errors.ts';
 import type { GraphSubscription } from '../../src/graph/subscriptions.ts';

@@ -1,5 +1,5 @@
 // Owns the proof that settling loses no membership, is stopped by nobody, and says things once.
- 
+
 import { describe, expect, it } from 'vitest';
 import { apply, group, id, keyOf, member, tombstone, user } from '../helpers/state.ts';
 import { makeSettler, person } from './review-kit.ts';
