@@ -29,6 +29,8 @@ button { cursor: pointer; }
 footer { margin-top: 2rem; opacity: .75; font-size: .85rem; }
 `;
 
+/** Whole and raw: the hash holds only while not a blank is added. */
+const styleElement = raw(`<style>${style}</style>`);
 const styleHash = createHash('sha256').update(style).digest('base64');
 
 /** Headers of every page: nothing but this style sheet and forms to this door. */
@@ -47,9 +49,7 @@ export function layout(title: string, body: Html, options: { refreshSeconds?: nu
         <meta name="robots" content="noindex" />
         ${options.refreshSeconds === undefined ? '' : html`<meta http-equiv="refresh" content="${options.refreshSeconds}" />`}
         <title>${title}</title>
-        <style>
-          ${raw(style)}
-        </style>
+        ${styleElement}
       </head>
       <body>
         ${body}
