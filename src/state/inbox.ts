@@ -69,6 +69,8 @@ export interface Inbox {
   lookAt(resource: StreamName, ids: readonly string[], now: number): void;
   /** Puts a ping off to a time without counting an attempt, as when Graph asks for a pause. */
   postpone(resource: StreamName, ping: Ping, until: number, error: string): void;
+  /** Whether a notification of a subscription that was not known came between these times. */
+  cameUnknown(from: number, to: number): boolean;
   /** Forgets accepted notifications that were folded and are older than `keepMs`. */
   prune(now: number, keepMs: number): void;
 }
@@ -189,6 +191,13 @@ export function createInbox(state: State, meta: Meta): Inbox {
     postpone(resource, ping, until, error) {
       reschedule.run(ping.attempt, ping.shown, until, error, resource, ping.objectId, ping.version);
     },
+    cameUnknown: (from, to) =>
+      state
+        .sql(
+          `SELECT 1 FROM notification WHERE verdict = 'unknown-subscription' AND verdict <> 'accepted'
+           AND received_at BETWEEN ? AND ? LIMIT 1`,
+        )
+        .get(from, to) !== undefined,
     prune(now, keepMs) {
       state
         .sql(`DELETE FROM notification WHERE id <= ? AND received_at < ? AND verdict = 'accepted'`)

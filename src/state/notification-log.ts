@@ -1,4 +1,4 @@
-// Owns looking at the inbox afterwards: what came in, the verdict on it, what became of it, and one more look on demand.
+// Owns looking at the inbox afterwards: what came in, the verdict on it, what became of it.
 import type { State } from './database.ts';
 import type { StreamName } from './inbox.ts';
 
@@ -43,16 +43,4 @@ export function listNotifications(state: State, query: NotificationQuery): Notif
 
 export function getNotification(state: State, id: number): NotificationRow | undefined {
   return state.sql(`SELECT ${columns} FROM ${source} WHERE n.id = ?`).get(id) as NotificationRow | undefined;
-}
-
-/** Asks for one more look at an object, due now, as if a notification for it had come. */
-export function lookAgain(state: State, resource: StreamName, objectId: string, now: number): void {
-  state
-    .sql(
-      `INSERT INTO ping(resource, object_id, first_at, due_at) VALUES (?, ?, ?, ?)
-       ON CONFLICT(resource, object_id) DO UPDATE SET version = version + 1, attempt = 0, shown = 0,
-         first_at = CASE WHEN shown = 1 OR attempt > 0 THEN excluded.first_at ELSE first_at END,
-         due_at = min(due_at, excluded.due_at), error = NULL`,
-    )
-    .run(resource, objectId, now, now);
 }

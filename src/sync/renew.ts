@@ -71,7 +71,7 @@ const readAgainUntil = 5 * minuteMs;
 
 export function createRenewal(options: RenewalOptions): Renewal {
   const { rooms, api, now, log, metrics } = options;
-  const { subscriptions } = rooms;
+  const { inbox, subscriptions } = rooms;
   const turns = createMutex();
   let comparedAt: number | undefined;
 
@@ -237,7 +237,7 @@ export function createRenewal(options: RenewalOptions): Renewal {
   function catchUpAgain(): void {
     for (const { resource, createdAt } of subscriptions.list()) {
       const age = now() - createdAt;
-      if (age > readAgainUntil) continue;
+      if (age > readAgainUntil || !inbox.cameUnknown(createdAt - minuteMs, createdAt + 1_000)) continue;
       const startedAt = rooms.streams.get(resource).roundStartedAt ?? 0;
       if (readAgainAfter.some((wait) => age >= wait && startedAt < createdAt + wait))
         options.catchUp(resource);

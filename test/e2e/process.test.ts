@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { createRandom } from '../emulator/random.ts';
+import { gatherEvidence } from '../helpers/evidence.ts';
 import { eventuallyTrue } from '../helpers/eventually.ts';
 import { makeProcessRig, type Process, type ProcessRig, startProcess } from '../helpers/process.ts';
 import { adminToken } from '../helpers/service.ts';
@@ -51,7 +52,8 @@ describe('the service', () => {
     const last = await rig.start();
     change();
     await rig.inSync(40_000).catch((error: unknown) => {
-      throw new Error(`KILL_SEED=${seed}: ${String(error)}`);
+      const text = `KILL_SEED=${seed}: ${String(error)}`;
+      throw new Error(`${text}\n${gatherEvidence(tenant, rig.env['STATE_PATH'] ?? '', text)}`);
     });
     expect(changes).toBeGreaterThan(200);
     last.kill('SIGTERM');

@@ -5,13 +5,13 @@
 import fc from 'fast-check';
 import { describe, it } from 'vitest';
 import { makeRig } from '../helpers/service.ts';
-import { gatherEvidence } from './evidence.ts';
+import { gatherEvidence } from '../helpers/evidence.ts';
 import { comeToRest, type History, histories, play } from './history.ts';
 
 const shards = 4;
 const { CONVERGENCE_SEED, CONVERGENCE_PATH, CONVERGENCE_RUNS } = process.env;
 const seed = CONVERGENCE_SEED === undefined ? Math.trunc(Math.random() * 1e9) : Number(CONVERGENCE_SEED);
-const runs = Number(CONVERGENCE_RUNS ?? 24);
+const runs = Number(CONVERGENCE_RUNS ?? 16);
 
 async function converges(history: History): Promise<void> {
   const rig = await makeRig({
@@ -34,7 +34,7 @@ async function converges(history: History): Promise<void> {
     await comeToRest(rig, history, 20_000);
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
-    throw new Error(`${text}\n${gatherEvidence(rig, text)}`, { cause: error });
+    throw new Error(`${text}\n${gatherEvidence(rig.tenant, rig.config.state.path, text)}`, { cause: error });
   } finally {
     await rig.close();
   }

@@ -202,10 +202,24 @@ describe('a renewal', () => {
 });
 
 describe('after a subscription was made', () => {
-  it('its stream is read at once, after five seconds and after a minute, and no more', async () => {
+  it('its stream is read once where nothing came before it was known', async () => {
+    const { renewal, caughtUp, clock } = makeRenewal();
+    await renewal.reconcile(never);
+    expect(caughtUp).toEqual(['users', 'groups']);
+    clock.now += 60_000;
+    renewal.catchUpAgain();
+    expect(caughtUp).toEqual(['users', 'groups']);
+  });
+
+  it('its stream is read again after five seconds and a minute, where a notification came before it was known', async () => {
     const { renewal, caughtUp, clock, rooms } = makeRenewal();
     await renewal.reconcile(never);
     expect(caughtUp).toEqual(['users', 'groups']);
+    const unknown = { verdict: 'unknown-subscription', kind: 'change', subscriptionId: 'new' } as const;
+    rooms.inbox.append(
+      [{ ...unknown, event: 'updated', resource: null, objectId: null, count: 1 }],
+      clock.now,
+    );
     const rounds: number[] = [];
     const madeAt = clock.now;
     rooms.streams.set('users', { roundStartedAt: madeAt });

@@ -1,11 +1,6 @@
 // Owns the routes about the inbox: what Microsoft sent, the verdict on it, and one more look at an object.
 import { z } from 'zod';
-import {
-  getNotification,
-  listNotifications,
-  lookAgain,
-  type NotificationRow,
-} from '../../state/notification-log.ts';
+import { getNotification, listNotifications, type NotificationRow } from '../../state/notification-log.ts';
 import { iso, isoOrNull } from '../../sync/status.ts';
 import type { AdminOptions } from '../options.ts';
 import { Problem } from '../problem.ts';
@@ -66,7 +61,7 @@ export function notificationRoutes({ rooms, engine, now }: AdminOptions): Route[
             409,
             `Notification ${id} names no user or group, so there is nothing to look at again.`,
           );
-        lookAgain(rooms.state, row.resource, row.objectId, now());
+        rooms.inbox.lookAt(row.resource, [row.objectId], now());
         engine.notified();
         return c.json({ id, resource: row.resource, objectId: row.objectId }, 202);
       },
@@ -75,5 +70,10 @@ export function notificationRoutes({ rooms, engine, now }: AdminOptions): Route[
 }
 
 function describeNotification(row: NotificationRow) {
-  return { ...row, receivedAt: iso(row.receivedAt), nextLookAt: isoOrNull(row.nextLookAt) };
+  return {
+    ...row,
+    status: row.verdict === 'accepted' ? 'accepted' : 'rejected',
+    receivedAt: iso(row.receivedAt),
+    nextLookAt: isoOrNull(row.nextLookAt),
+  };
 }

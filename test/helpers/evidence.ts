@@ -1,15 +1,16 @@
 // Owns what is printed beside a failed property: everything that both sides know of the objects in question.
-import type { Rig } from '../helpers/service.ts';
+import Database from 'better-sqlite3';
+import type { Emulator } from '../emulator/emulator.ts';
 
 const anId = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
 const mostObjects = 4;
 
 /** The truth, the mirror, the ledger, the pings, the audit and the streams, for the objects that the text names. */
-export function gatherEvidence({ tenant, parts }: Rig, text: string): string {
-  const { state } = parts().rooms;
+export function gatherEvidence(tenant: Emulator, stateFile: string, text: string): string {
+  const database = new Database(stateFile, { readonly: true });
   const rows = (sql: string, ...values: unknown[]): string[] =>
-    state
-      .sql(sql)
+    database
+      .prepare(sql)
       .all(...values)
       .map((row) => `    ${JSON.stringify(row)}`);
   const lines: string[] = [];
@@ -17,6 +18,9 @@ export function gatherEvidence({ tenant, parts }: Rig, text: string): string {
     const truth = tenant.user(id) ?? tenant.group(id);
     lines.push(`${id}:`, `  truth: ${JSON.stringify(truth)}`);
     lines.push('  mirror:', ...rows('SELECT * FROM directory_object WHERE id = ?', id));
+    const edges = `SELECT g.id AS in_group, e.nested, e.read FROM membership e JOIN directory_object g ON g.key = e.group_key
+      JOIN directory_object m ON m.key = e.member_key WHERE m.id = ?`;
+    lines.push('  memberships:', ...rows(edges, id));
     lines.push('  account:', ...rows('SELECT * FROM account WHERE external_id = ?', id));
     lines.push('  ping:', ...rows('SELECT * FROM ping WHERE object_id = ?', id));
     const of = 'WHERE key = (SELECT key FROM directory_object WHERE id = ?)';
@@ -48,5 +52,6 @@ export function gatherEvidence({ tenant, parts }: Rig, text: string): string {
       .slice(-6)
       .map((round) => `    ${JSON.stringify(round)}`),
   );
+  database.close();
   return lines.join('\n');
 }
