@@ -112,6 +112,11 @@ export function createDirectory(state: State, meta: Meta): Directory {
 
   /** Who was taken for gone and was not may have missed memberships. */
   const wantAllGroups = state.sql(`UPDATE stream SET full_wanted = ? WHERE name = 'groups'`);
+  /** Memberships of a deleted person that outlived a full round which need not have shown them. */
+  const hasOldEdges = state.sql(
+    `SELECT 1 FROM membership m JOIN stream s ON s.name = 'groups'
+     WHERE m.member_key = ? AND m.read < s.full_read LIMIT 1`,
+  );
   const reachIsDirty = (): void => {
     if (!isBulk) meta.setCounter('reach-dirty', 1);
   };
@@ -173,6 +178,13 @@ export function createDirectory(state: State, meta: Meta): Directory {
     return changed;
   }
 
+  /**
+   * Who left a group between the last round and the group's deletion is told by no round: a deleted group shows no
+   * members, a restored one those who are left. Of a person, a full round meanwhile need not have shown memberships.
+   */
+  const mayHaveMissed = (kind: 'user' | 'group', key: number): boolean =>
+    kind === 'group' || (!isBulk && hasOldEdges.get(key) !== undefined);
+
   function applyPresent(kind: 'user' | 'group', object: ObjectRead, row: Row | undefined, read: number) {
     const known = row?.properties ? (JSON.parse(row.properties) as Record<string, unknown>) : {};
     const text = JSON.stringify(mergeProperties(known, object.properties));
@@ -186,7 +198,9 @@ export function createDirectory(state: State, meta: Meta): Directory {
       return { key: row.key, changed: false };
     }
     update.run(kind, 'present', text, read, row.key);
-    if (row.state === 'gone') wantAllGroups.run(lastRead + 1);
+    if (row.state === 'gone' || (row.state === 'soft-deleted' && mayHaveMissed(kind, row.key))) {
+      wantAllGroups.run(lastRead + 1);
+    }
     if (kind === 'group') {
       reachIsDirty();
       if (row.kind !== 'group') becomeNested.run(row.key);

@@ -94,29 +94,51 @@ export function createRefresher(options: RefreshOptions): Refresher {
     const removed: DeltaObject[] = [];
     for (const id of ids) {
       const found = results.get(id);
+      const known = directory.stateOf(id);
       if (found?.kind === 'found') removed.push({ id, removed: 'changed', properties: {} });
-      else {
-        const known = directory.stateOf(id);
-        if (found?.kind === 'failed') outcomes.set(id, failed(found.failure));
-        else outcomes.set(id, { kind: known === 'gone' ? 'done' : 'nothing-new' });
-        if (known === 'present' || known === 'soft-deleted' || found?.kind === 'failed') undecided = true;
+      else if (found?.kind === 'failed') {
+        outcomes.set(id, failed(found.failure));
+        undecided = true;
+      } else if (known === 'soft-deleted' && isSure(pings?.get(id))) {
+        // The account is disabled already; a restored person would be found by the next look, or by the stream.
+        removed.push({ id, removed: 'deleted', properties: {} });
+      } else {
+        outcomes.set(id, { kind: known === 'gone' ? 'done' : 'nothing-new' });
+        if (known === 'soft-deleted') undecided = true;
+        if (known !== 'present') continue;
+        undecided = true;
+        // The stream may have told the end of this person before a stale read undid it, and never tells it again.
+        if (isSure(pings?.get(id))) streams.set('users', { fullWanted: directory.beginRead() });
       }
     }
     apply(read, removed, cause, outcomes, pings);
     // Only the stream can say that somebody is gone for good.
-    if (undecided) {
-      streams.due('users', now());
-      options.askRound();
-    }
+    if (undecided) askStream();
+  }
+
+  /** Whether this look confirms an earlier one, after a delay. */
+  const isSure = (ping: Ping | undefined): boolean =>
+    ping !== undefined && (ping.shown === 1 || ping.attempt >= 2);
+
+  function askStream(): void {
+    streams.due('users', now());
+    options.askRound();
   }
 
   function apply(
     read: number,
-    objects: readonly DeltaObject[],
+    found: readonly DeltaObject[],
     cause: string,
     outcomes: Map<string, Look>,
     pings?: ReadonlyMap<string, Ping>,
   ): void {
+    // A replica that lags still shows whom the stream has told to be gone: who does come back shows in the stream too.
+    const [back, objects] = partition(
+      found,
+      ({ id, removed }) => !removed && directory.stateOf(id) === 'gone',
+    );
+    for (const { id } of back) outcomes.set(id, { kind: 'nothing-new' });
+    if (back.length > 0) askStream();
     if (objects.length === 0) return;
     const changed = directory.apply(
       'user',
@@ -143,4 +165,8 @@ export function createRefresher(options: RefreshOptions): Refresher {
       return new Map([...outcomes].map(([id, one]) => [id, one.kind === 'put-off' ? 'failed' : one.kind]));
     },
   };
+}
+
+function partition<T>(list: readonly T[], belongs: (one: T) => boolean): [T[], T[]] {
+  return [list.filter(belongs), list.filter((one) => !belongs(one))];
 }
