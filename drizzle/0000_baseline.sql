@@ -170,12 +170,6 @@ CREATE TABLE `run` (
 	`error` text
 );
 --> statement-breakpoint
-CREATE TABLE `staged` (
-	`id` integer PRIMARY KEY NOT NULL,
-	`object_id` text NOT NULL,
-	`properties` text
-);
---> statement-breakpoint
 CREATE TABLE `stream` (
 	`name` text PRIMARY KEY NOT NULL,
 	`selected` text NOT NULL,

@@ -73,6 +73,8 @@ export async function* readDelta(options: DeltaOptions): AsyncGenerator<DeltaPag
       const ahead = options.prefetch === true ? fetchPage(next) : undefined;
       // Its failure is met when its turn comes, or never, when the caller leaves before.
       ahead?.catch(() => undefined);
+      // The request is on its way before the caller keeps this thread busy.
+      if (ahead) await new Promise((resolve) => setImmediate(resolve));
       yield page;
       pending = ahead ?? fetchPage(next);
     }

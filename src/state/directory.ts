@@ -44,8 +44,6 @@ export interface Directory {
    * `afterKey`; returns the last key of the range, or undefined at the end.
    */
   sweep(kind: 'user' | 'group', beforeRead: number, afterKey: number, cause: Cause): number | undefined;
-  /** Whether any user was ever read. */
-  hasUsers(): boolean;
   /** Before the first full round of groups: memberships are written without the index that finds groups by member. */
   beginBulk(): void;
   /** After it: makes that index, and puts right what needs it. */
@@ -238,8 +236,7 @@ export function createDirectory(state: State, meta: Meta): Directory {
     for (const nested of [0, 1]) {
       const some = members.filter(({ type }) => (type === 'group') === (nested === 1));
       if (some.length === 0) continue;
-      // In the order of ids, which is the order of keys: what is written lies side by side.
-      const edges = { group: groupKey, nested, read, list: JSON.stringify(some.map(({ id }) => id).sort()) };
+      const edges = { group: groupKey, nested, read, list: JSON.stringify(some.map(({ id }) => id)) };
       if (addEdges.run(edges).changes === some.length) continue;
       for (const { id, type } of some) insertStub.run(id, type);
       addEdges.run(edges);
@@ -290,9 +287,6 @@ export function createDirectory(state: State, meta: Meta): Directory {
         return last;
       });
     },
-    hasUsers: () =>
-      state.sql(`SELECT 1 FROM directory_object WHERE kind = 'user' AND state <> 'unread' LIMIT 1`).get() !==
-      undefined,
     beginBulk() {
       if (isBulk || state.sql('SELECT 1 FROM membership LIMIT 1').get() !== undefined) return;
       state.sql(`DROP INDEX ${byMember}`).run();

@@ -50,7 +50,11 @@ export interface Ledger {
   /** Who among the ledger's present accounts holds these login keys. */
   holders(loginKeys: readonly string[]): Map<string, number>;
   get(key: number): LedgerRow | undefined;
+  /** Those accounts whose keys stand in a JSON list. */
+  among(list: string): Map<number, LedgerRow>;
   audit(entry: AuditEntry): void;
+  /** One entry for each of these new accounts. */
+  auditCreated(keys: readonly number[], at: number, cause: string): void;
   countEnabled(): number;
   countPresent(): number;
   /** People whose enabled account was disabled or deleted since then. */
@@ -125,6 +129,12 @@ export function createLedger(state: State): Ledger {
   const audit = state.sql(
     'INSERT INTO audit(at, key, action, cause, reason, changes) VALUES (?, ?, ?, ?, ?, ?)',
   );
+  const auditCreated = state.sql(
+    `INSERT INTO audit(at, key, action, cause) SELECT :at, value, 'create', :cause FROM json_each(:list)`,
+  );
+  const among = state.sql(
+    `SELECT ${accountColumns} FROM account a WHERE a.key IN (SELECT value FROM json_each(?))`,
+  );
   const bounds = state
     .sql(
       `SELECT max(revision) FROM (
@@ -191,6 +201,14 @@ export function createLedger(state: State): Ledger {
     get(key) {
       const row = state.sql(`SELECT ${accountColumns} FROM account a WHERE a.key = ?`).get(key);
       return row === undefined ? undefined : readAccount(row as AccountColumns);
+    },
+    among(list) {
+      const rows = among.all(list) as AccountColumns[];
+      const accounts = rows.map(readAccount).filter((row) => row !== undefined);
+      return new Map(accounts.map((row) => [row.key, row]));
+    },
+    auditCreated(keys, at, cause) {
+      auditCreated.run({ at, cause, list: JSON.stringify(keys) });
     },
     audit(entry) {
       const changes = entry.changes === null ? null : JSON.stringify(entry.changes);

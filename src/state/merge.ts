@@ -9,9 +9,11 @@ type Properties = Record<string, unknown>;
  */
 export function mergeProperties(known: Properties, read: Properties): Properties {
   const merged: Properties = { ...known };
-  for (const [name, value] of Object.entries(read)) {
-    if (value === null || value === undefined) delete merged[name];
-    else if (isPlainObject(value)) {
+  for (const name in read) {
+    const value = read[name];
+    if (value === null || value === undefined) {
+      if (name in merged) delete merged[name];
+    } else if (isPlainObject(value)) {
       const before = merged[name];
       const inner = mergeProperties(isPlainObject(before) ? before : {}, value);
       if (Object.keys(inner).length === 0) delete merged[name];

@@ -1,7 +1,7 @@
 // Owns the queue of people to settle: who is to be decided again, with all that the decision needs.
 import type { DirectoryUser, ObjectState } from '../accounts/model.ts';
 import type { State } from './database.ts';
-import { type AccountColumns, accountColumns, type LedgerRow, readAccount } from './ledger.ts';
+import type { Ledger, LedgerRow } from './ledger.ts';
 
 export type RemovalState = 'proposed' | 'approved' | 'held' | 'kept';
 
@@ -51,17 +51,17 @@ export interface People {
   keyOf(id: string): number | undefined;
 }
 
-export function createPeople(state: State): People {
+const none: readonly string[] = [];
+
+export function createPeople(state: State, ledger: Ledger): People {
   const select = state.sql(
-    `SELECT k.value AS u_key, coalesce(u.cause, 'login freed') AS cause, u.pinged_at AS u_pinged_at, o.id, o.kind, o.state, o.properties,
-            r.state AS removal, i.key AS issue, ${accountColumns}
+    `SELECT k.value AS key, coalesce(u.cause, 'login freed') AS cause, u.pinged_at AS pingedAt, o.id, o.kind, o.state,
+            o.properties, r.state AS removal, i.key AS issue
      FROM json_each(?) k
      LEFT JOIN unsettled u ON u.key = k.value
      LEFT JOIN directory_object o ON o.key = k.value
-     LEFT JOIN account a ON a.key = k.value
      LEFT JOIN removal r ON r.key = k.value
-     LEFT JOIN person_issue i ON i.key = k.value
-     ORDER BY k.key`,
+     LEFT JOIN person_issue i ON i.key = k.value`,
   );
   const memberships = state.sql(
     `SELECT DISTINCT m.member_key AS key, o.id, g.scope,
@@ -86,7 +86,9 @@ export function createPeople(state: State): People {
     },
     load(keys, nested) {
       const list = JSON.stringify(keys);
-      const rows = select.all(list) as AccountColumns[];
+      // In the order of the keys: what stands left of a left join is its outer loop.
+      const rows = select.all(list) as PersonRow[];
+      const accounts = ledger.among(list);
       const scope = new Set<number>();
       const groups = new Map<number, Set<string>>();
       if (rows.length > 0 && anyRelevant.get() !== undefined) {
@@ -104,20 +106,20 @@ export function createPeople(state: State): People {
         }
       }
       return rows.map((row) => {
-        const key = row['u_key'] as number;
+        const { key } = row;
         const user = readUser(row);
         // Whoever is gone for good is a member of nothing, whatever the stream of groups still says.
         const isGone = user?.state === 'gone';
         return {
           key,
           user,
-          account: readAccount(row),
-          removal: (row['removal'] as RemovalState | null) ?? undefined,
-          hasIssue: row['issue'] !== null,
+          account: accounts.get(key),
+          removal: row.removal ?? undefined,
+          hasIssue: row.issue !== null,
           inScopeGroup: !isGone && scope.has(key),
-          groups: isGone ? [] : [...(groups.get(key) ?? [])].sort(),
-          cause: row['cause'] as string,
-          pingedAt: row['u_pinged_at'] as number | null,
+          groups: isGone || !groups.has(key) ? none : [...(groups.get(key) ?? none)].sort(),
+          cause: row.cause,
+          pingedAt: row.pingedAt,
         };
       });
     },
@@ -191,12 +193,23 @@ export function createPeople(state: State): People {
   };
 }
 
-function readUser(row: AccountColumns): DirectoryUser | undefined {
-  if (row['kind'] !== 'user' || row['state'] === 'unread') return undefined;
+interface PersonRow {
+  readonly key: number;
+  readonly cause: string;
+  readonly pingedAt: number | null;
+  readonly id: string | null;
+  readonly kind: string | null;
+  readonly state: ObjectState | 'unread' | null;
+  readonly properties: string | null;
+  readonly removal: RemovalState | null;
+  readonly issue: number | null;
+}
+
+function readUser({ id, kind, state, properties }: PersonRow): DirectoryUser | undefined {
+  if (id === null || kind !== 'user' || state === null || state === 'unread') return undefined;
   return {
-    id: row['id'] as string,
-    state: row['state'] as ObjectState,
-    properties:
-      row['properties'] === null ? {} : (JSON.parse(row['properties'] as string) as Record<string, unknown>),
+    id,
+    state,
+    properties: properties === null ? {} : (JSON.parse(properties) as Record<string, unknown>),
   };
 }

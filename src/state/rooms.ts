@@ -1,6 +1,7 @@
 // Owns the state database's parts taken together: what one database file offers to those who work on it.
 import type { State } from './database.ts';
 import { createDirectory } from './directory.ts';
+import { createFirstUsers } from './first-users.ts';
 import { createInbox } from './inbox.ts';
 import { createLedger } from './ledger.ts';
 import { createMeta } from './meta.ts';
@@ -8,7 +9,6 @@ import { createPeople } from './people.ts';
 import { createReach } from './reach.ts';
 import { createRemovals } from './removals.ts';
 import { createRuns } from './runs.ts';
-import { createStaging } from './staging.ts';
 import { createStreams } from './streams.ts';
 import { createSubscriptions } from './subscriptions.ts';
 import { createTargetStates } from './targets.ts';
@@ -17,16 +17,17 @@ export type StateRooms = ReturnType<typeof createStateRooms>;
 
 export function createStateRooms(state: State) {
   const meta = createMeta(state);
+  const ledger = createLedger(state);
   return {
     state,
     meta,
     inbox: createInbox(state, meta),
     directory: createDirectory(state, meta),
+    firstUsers: createFirstUsers(state),
     reach: createReach(state, meta),
-    people: createPeople(state),
-    ledger: createLedger(state),
+    people: createPeople(state, ledger),
+    ledger,
     removals: createRemovals(state),
-    staging: createStaging(state),
     streams: createStreams(state),
     subscriptions: createSubscriptions(state),
     runs: createRuns(state),

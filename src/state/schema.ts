@@ -95,14 +95,6 @@ export const stream = sqliteTable('stream', {
   error: text(),
 });
 
-/** Pages of the first full round, waiting to be joined to the mirror in the order of ids. */
-export const staged = sqliteTable('staged', {
-  id: integer().primaryKey(),
-  objectId: text('object_id').notNull(),
-  /** Null for a tombstone. */
-  properties: text(),
-});
-
 /** The mirror: users and groups as last read, and stubs (`unread`) of objects known only as members. */
 export const directoryObject = sqliteTable(
   'directory_object',

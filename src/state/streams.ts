@@ -1,5 +1,5 @@
 // Owns where each delta stream stands: links, rounds, sweeps and due times. Links hold tokens: never log them.
-import { eq } from './drizzle.ts';
+import { eq, sql } from './drizzle.ts';
 import type { State } from './database.ts';
 import type { StreamName } from './inbox.ts';
 import { stream } from './schema.ts';
@@ -16,8 +16,14 @@ export interface Streams {
 }
 
 export function createStreams(state: State): Streams {
+  // Asked at every step of every loop.
+  const find = state.db
+    .select()
+    .from(stream)
+    .where(eq(stream.name, sql.placeholder('name')))
+    .prepare();
   const get = (name: StreamName): StreamRow => {
-    const row = state.db.select().from(stream).where(eq(stream.name, name)).get();
+    const row = find.get({ name });
     if (!row) throw new Error(`stream ${name} was not prepared`);
     return row;
   };
@@ -31,7 +37,7 @@ export function createStreams(state: State): Streams {
       state.sql('UPDATE stream SET due_at = min(due_at, ?) WHERE name = ?').run(at, name);
     },
     prepare(name, selected, now) {
-      const known = state.db.select().from(stream).where(eq(stream.name, name)).get();
+      const known = find.get({ name });
       if (!known) {
         state.db.insert(stream).values({ name, selected, dueAt: now, fullWanted: 1 }).run();
         return { reset: false };

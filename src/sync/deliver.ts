@@ -24,7 +24,7 @@ export interface Delivery {
 }
 
 /** Small enough that its way to another thread costs little memory. */
-const batchSize = 300;
+const batchSize = 1_000;
 
 export function createDelivery(options: DeliveryOptions): Delivery {
   const { rooms, target, now, log, metrics } = options;
@@ -32,6 +32,8 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   let held: number | undefined;
   /** Whether the state database says so too. */
   let isNoted = false;
+  /** The ledger is on disk up to this revision. */
+  let flushed = -1;
 
   async function step(): Promise<'again' | 'idle'> {
     held ??= await takeUp();
@@ -44,7 +46,10 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     const present = changes.accounts.filter((row) => row.present);
     const absent = changes.accounts.filter((row) => !row.present);
     // A target must never be ahead of what the ledger would remember after a power cut.
-    meta.flush();
+    if (changes.to > flushed) {
+      flushed = ledger.revision();
+      meta.flush();
+    }
     const applied = await target.apply({
       to: { ledgerId: meta.ledgerId, revision: changes.to },
       at: new Date(now()),

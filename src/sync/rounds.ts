@@ -52,6 +52,7 @@ export interface Rounds {
 
 const kindOf = { users: 'user', groups: 'group' } as const;
 const mostPings = 20_000;
+const markedAtOnce = 20_000;
 /** Up to this many users are read by name after a ping; more are answered by one round. */
 export const fewUsers = 100;
 /** A link that Graph refuses this often for no stated reason is given up. */
@@ -61,7 +62,7 @@ const deadLinks: ReadonlySet<string> = new Set(['link-loop', 'foreign-link']);
 
 export function createRounds(options: RoundsOptions): Rounds {
   const { rooms, now, log, metrics } = options;
-  const { directory, staging, streams, inbox, state } = rooms;
+  const { directory, firstUsers, people, streams, inbox, state } = rooms;
   const restarts = { users: 0, groups: 0 };
   const turns = { users: createMutex(), groups: createMutex() };
 
@@ -95,7 +96,7 @@ export function createRounds(options: RoundsOptions): Rounds {
   function begin(row: StreamRow): StreamRow {
     const full = isFullDue(row);
     if (isBaseline(row)) {
-      if (row.name === 'users') staging.clear();
+      if (row.name === 'users') firstUsers.begin();
       else directory.beginBulk();
     }
     streams.set(row.name, {
@@ -150,8 +151,9 @@ export function createRounds(options: RoundsOptions): Rounds {
     return state.transaction(() => {
       const row = streams.get(name);
       let changed = new Set<string>();
-      if (name === 'users' && isBaseline(row) && !directory.hasUsers()) staging.put(objects);
-      else {
+      if (name === 'users' && firstUsers.isAppending()) {
+        firstUsers.append(objects, page.read);
+      } else {
         // A delta link moves on: what an earlier-begun page told of an object that was read since is asked again.
         const outdated: string[] = [];
         changed = directory.apply(kindOf[name], { read: page.read, objects }, cause, (id) =>
@@ -208,25 +210,23 @@ export function createRounds(options: RoundsOptions): Rounds {
     const row = streams.get(name);
     if (row.sweepRead === null) return;
     const cause: Cause = { text: options.fullCause(), pingedAt: () => null };
-    if (isBaseline(row)) {
-      if (name === 'users') await unstage(row.sweepRead, cause, signal);
-      else directory.endBulk();
-    }
+    const isAppending = name === 'users' && firstUsers.isAppending();
+    if (name === 'groups' && isBaseline(row)) directory.endBulk();
+    const { sweepRead } = row;
+    // Where the mirror was empty before, nothing is left over, but everybody is new.
+    const work = isAppending
+      ? (key: number) => people.markRange(key, markedAtOnce, cause.text)
+      : (key: number) => directory.sweep(kindOf[name], sweepRead, key, cause);
     for (let key: number | undefined = 0; key !== undefined && !signal.aborted;) {
-      key = directory.sweep(kindOf[name], row.sweepRead, key, cause);
+      key = work(key);
       await new Promise((resolve) => setImmediate(resolve));
     }
     if (signal.aborted) return;
+    if (isAppending) firstUsers.end();
     streams.set(name, { sweepRead: null, fullRead: row.sweepRead, fullCompletedAt: now() });
     log.info('A full round is complete', { stream: name, objects: row.fullObjects, pages: row.roundPages });
     if (name === 'groups') warnOfHidden();
     options.onChange();
-  }
-
-  async function unstage(read: number, cause: Cause, signal: AbortSignal): Promise<void> {
-    while (!signal.aborted && staging.joinNext(read, cause.text)) {
-      await new Promise((resolve) => setImmediate(resolve));
-    }
   }
 
   function warnOfHidden(): void {

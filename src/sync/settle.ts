@@ -36,7 +36,7 @@ export interface Settler {
 
 const smallBite = 500;
 /** In long work, as in a first sync, larger bites write less for each person. */
-const largeBite = 1_000;
+const largeBite = 4_000;
 const longWork = 4;
 const dayMs = 86_400_000;
 /** Exchanges of logins that reach outside a bite are followed this far. */
@@ -129,11 +129,18 @@ export function createSettler(options: SettleOptions): Settler {
       ),
     );
     const freed: string[] = [];
+    const created = new Map<string, number[]>();
     for (const { person, plan, decision } of plans) {
       if (changesLogin(person, plan) && person.account?.present) freed.push(loginKey(person.account.login));
       carryOut(person, plan);
+      if (isCreation(plan)) {
+        const others = created.get(person.cause);
+        if (others) others.push(person.key);
+        else created.set(person.cause, [person.key]);
+      }
       noteIssue(person, decision, assignment);
     }
+    for (const [cause, some] of created) ledger.auditCreated(some, now(), cause);
     people.done([...keys, ...cases.map(({ person }) => person.key)]);
     people.markWaiting(freed, 'login freed');
   }
@@ -212,6 +219,7 @@ export function createSettler(options: SettleOptions): Settler {
           disabledSince: plan.disabledSince,
           pingedAt,
         });
+        if (isCreation(plan)) return;
         const action = plan.cause === 'membership' ? 'update' : plan.cause;
         const changes = before ? difference(before, plan.account, plan.changes) : null;
         ledger.audit({ at, key, action, cause, reason: null, changes });
@@ -292,6 +300,8 @@ function wantedLogin(person: Person, decision: Decision): string | null {
   if (decision.kind === 'active') return decision.login;
   return decision.kind === 'leaver' && person.account?.present ? decision.login : null;
 }
+
+const isCreation = (plan: PersonPlan): boolean => plan.kind === 'write' && plan.cause === 'create';
 
 function changesLogin(person: Person, plan: PersonPlan): boolean {
   switch (plan.kind) {

@@ -74,12 +74,12 @@ function fill(rooms: StateRooms, count: number): void {
 describe('delivery', () => {
   it('brings everything in bites, each with the revision that it reaches', async () => {
     const rooms = makeRooms();
-    fill(rooms, 1_000);
+    fill(rooms, 2_500);
     const { target, rows, batches } = makeTarget();
     const { delivery, drain } = makeDelivery(target, rooms);
     expect(delivery.isCurrent()).toBe(false);
     await drain();
-    expect(rows.size).toBe(1_000);
+    expect(rows.size).toBe(2_500);
     expect(delivery.isCurrent()).toBe(true);
     expect(batches.length).toBeGreaterThan(1);
     const revisions = batches.map(({ to }) => to.revision);

@@ -13,6 +13,8 @@ export interface Writing {
   readonly flag: Engine['flag'];
   /** In the engine's form. */
   readonly at: string;
+  /** Takes it that nothing of these accounts is there yet: asks nothing, and fails for its data where that is wrong. */
+  readonly allNew?: boolean;
 }
 
 /** What the tables hold that bears on some accounts. */
@@ -23,6 +25,8 @@ interface Standing {
   readonly own: ReadonlySet<string>;
 }
 
+const nothing: Standing = { rows: new Map(), holders: new Map(), own: new Set() };
+
 /**
  * Writes rows and memberships of accounts that passed `findAccountFault`, each id and each login at most once.
  * A row of ours that still has a wanted login gives it up for `~external_id`: the ledger never wants one login for
@@ -31,10 +35,10 @@ interface Standing {
 export async function writeAccounts(
   session: Session,
   accounts: readonly Account[],
-  { fields, flag, at }: Writing,
+  { fields, flag, at, allNew = false }: Writing,
 ): Promise<Written> {
   const columns = ['external_id', 'login', ...fields.map((field) => fieldColumns[field].name), 'enabled'];
-  const standing = await readStanding(session, accounts, columns);
+  const standing = allNew ? nothing : await readStanding(session, accounts, columns);
   const refused: Refusal[] = [];
   const accepted: Account[] = [];
   for (const account of accounts) {
@@ -67,7 +71,8 @@ export async function writeAccounts(
     session,
     inserted.filter((id) => !standing.own.has(id)),
   );
-  const moved = await writeMemberships(session, new Map(accepted.map((a) => [a.externalId, a.groups])));
+  const wanted = new Map(accepted.map((account) => [account.externalId, account.groups]));
+  const moved = await writeMemberships(session, wanted, allNew);
   return { refused, changed: [...inserted, ...updates.map(([id]) => String(id)), ...moved] };
 }
 

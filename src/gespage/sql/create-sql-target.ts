@@ -24,6 +24,7 @@ export interface SqlTargetOptions {
 export function createSqlTarget(options: SqlTargetOptions): Target {
   const { fields, patience = { connect: 5_000, statement: 30_000 } } = options;
   const location = parseSqlUrl(options.url);
+  const filling = { isOn: false };
   let engine: Engine | undefined;
   let last: Promise<unknown> = Promise.resolve();
 
@@ -49,8 +50,13 @@ export function createSqlTarget(options: SqlTargetOptions): Target {
   return {
     name: location.engine,
     open: () => inTransaction((used, session) => ensureShape(used, session, fields)),
-    position: () => inTransaction((_, session) => readPosition(session)),
-    apply: (batch) => inTransaction((used, session) => writeBatch(used, session, batch, fields)),
+    position: () =>
+      inTransaction(async (_, session) => {
+        const position = await readPosition(session);
+        filling.isOn = position === undefined;
+        return position;
+      }),
+    apply: (batch) => inTransaction((used, session) => writeBatch(used, session, batch, fields, filling)),
     close: () =>
       inTurn(async () => {
         const closed = engine;

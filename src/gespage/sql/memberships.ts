@@ -8,15 +8,20 @@ const columns = ['account_id', 'group_id'];
 /**
  * Gives each of our accounts exactly the groups named for it; rows that are right already stay. A group need not
  * have its own row yet. Memberships of groups made by somebody else are neither added nor deleted.
+ * `allNew`: takes it that none of the accounts has a membership yet, without asking.
  * @returns the accounts of which something changed.
  */
 export async function writeMemberships(
   session: Session,
   wanted: ReadonlyMap<string, readonly string[]>,
+  allNew = false,
 ): Promise<Set<string>> {
   const present = new Map<string, Set<string>>();
   const groups = new Set([...wanted.values()].flat());
-  for (const row of await session.select(membershipTable, columns, 'account_id', [...wanted.keys()])) {
+  const known = allNew
+    ? []
+    : await session.select(membershipTable, columns, 'account_id', [...wanted.keys()]);
+  for (const row of known) {
     const [account, group] = [String(row.account_id), String(row.group_id)];
     present.set(account, (present.get(account) ?? new Set()).add(group));
     groups.add(group);

@@ -8,6 +8,11 @@ import { removeGroups, writeGroups } from './groups.ts';
 import { createHalving } from './halving.ts';
 import { stateKey, stateTable } from './tables.ts';
 
+/** Whether the target was empty at first and has taken nothing but new rows since. */
+export interface Filling {
+  isOn: boolean;
+}
+
 /**
  * Writes a batch: groups, accounts with their memberships, removed accounts, removed groups, position. Whoever
  * cannot be written is refused alone. Reads before it writes, so that what is right already is not written.
@@ -17,6 +22,7 @@ export async function writeBatch(
   session: Session,
   batch: ChangeBatch,
   fields: readonly FieldName[],
+  filling: Filling,
 ): Promise<Applied> {
   const at = engine.time(batch.at);
   const writing = { fields, flag: engine.flag, at };
@@ -33,6 +39,18 @@ export async function writeBatch(
   const refuseId = (id: string, reason: string) => refused.set(id, reason);
   const refuse = (item: Identified, reason: string) => refuseId(item.externalId, reason);
 
+  /** Returns the accounts still to be written: all of them where one was there already. */
+  async function fill(accounts: readonly Account[]): Promise<readonly Account[]> {
+    try {
+      merge(await session.attempt(() => writeAccounts(session, accounts, { ...writing, allNew: true })));
+      return [];
+    } catch (error) {
+      if (engine.dataError(error) === undefined) throw error;
+      filling.isOn = false;
+      return accounts;
+    }
+  }
+
   const groups = selectValid(batch.groups, findGroupFault, refuse);
   await inHalves({
     items: groups,
@@ -44,8 +62,9 @@ export async function writeBatch(
   // Of an id that is named twice, the later state.
   const wanted = [...new Map(batch.accounts.map((account) => [account.externalId, account])).values()];
   const accounts = selectValid(wanted, createAccountCheck(fields), refuse);
+  const rest = filling.isOn ? await fill(accounts) : accounts;
   await inHalves({
-    items: accounts,
+    items: rest,
     write: (items) => writeAccounts(session, items, writing),
     written: merge,
     refuse,
