@@ -209,7 +209,10 @@ CREATE TABLE `target_state` (
 	`revision` integer DEFAULT 0 NOT NULL,
 	`applied_at` integer,
 	`failing_since` integer,
-	`error` text
+	`error` text,
+	`compared_read` integer,
+	`compared_at` integer,
+	`repaired` integer DEFAULT 0 NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE `unsettled` (

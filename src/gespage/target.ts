@@ -31,6 +31,15 @@ export interface Applied {
   readonly refused: readonly Refusal[];
 }
 
+/** A page of what a target holds of ours. */
+export interface Holdings {
+  /** Fields that this product does not write are null. */
+  readonly accounts: readonly Account[];
+  readonly groups: readonly { readonly externalId: string; readonly name: string }[];
+  /** Where the next page begins; undefined after the last one. */
+  readonly last: string | undefined;
+}
+
 export interface Target {
   /** Short and stable, for logs and metric labels: `sqlite`, `postgres`, `mysql`. Never holds a secret. */
   readonly name: string;
@@ -46,5 +55,7 @@ export interface Target {
    * applying a batch twice, or an old batch again followed by the newer ones, ends in the same state.
    */
   apply(batch: ChangeBatch): Promise<Applied>;
+  /** Rows that this product wrote, after the id `after` (empty at first), at most `limit` ids. */
+  holdings(after: string, limit: number): Promise<Holdings>;
   close(): Promise<void>;
 }

@@ -86,6 +86,7 @@ export function createDirectory(state: State, meta: Meta): Directory {
      SELECT member_key, :cause, :pingedAt FROM membership WHERE group_key = :group AND nested = 0
      ON CONFLICT(key) DO NOTHING`,
   );
+  const hasAccount = state.sql('SELECT 1 FROM account WHERE key = ?');
   const reached = state.sql('SELECT 1 FROM group_reach WHERE group_key = ? LIMIT 1').pluck();
   const findMember = state.sql('SELECT key, kind, state FROM directory_object WHERE id = ?');
   const addEdge = state.sql(
@@ -126,7 +127,8 @@ export function createDirectory(state: State, meta: Meta): Directory {
     if (kind === 'group') {
       reachIsDirty();
       if (row.kind !== 'group' && !isBulk) becomeNested.run(row.key);
-    } else if (row.state !== 'unread') mark(row.key, cause, pingedAt);
+    } else if (row.state !== 'unread' || hasAccount.get(row.key) !== undefined)
+      mark(row.key, cause, pingedAt);
     if (to !== 'gone') return;
     if (kind === 'group') {
       if (reached.get(row.key)) markMembers.run({ group: row.key, cause: cause.text, pingedAt });
@@ -275,7 +277,8 @@ export function createDirectory(state: State, meta: Meta): Directory {
         const unseen = state
           .sql(
             `SELECT key, kind, id, state, properties, read FROM directory_object
-             WHERE key > ? AND key <= ? AND kind = ? AND state = 'present' AND read < ?`,
+             WHERE key > ? AND key <= ? AND kind = ? AND read < ? AND (state = 'present'
+               OR state = 'unread' AND EXISTS (SELECT 1 FROM account WHERE account.key = directory_object.key))`,
           )
           .all(afterKey, last, kind, beforeRead) as (Row & { id: string })[];
         for (const row of unseen) {

@@ -3,6 +3,9 @@ import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import Database from 'better-sqlite3';
 
+/** Held here too: a connection that nobody refers to any more is closed by the collector, and its lock is gone. */
+const held = new Set<Database.Database>();
+
 export interface Lease {
   release(): void;
 }
@@ -23,5 +26,11 @@ export function takeLease(statePath: string): Lease | undefined {
     if (error instanceof Database.SqliteError && error.code.startsWith('SQLITE_BUSY')) return undefined;
     throw error;
   }
-  return { release: () => sqlite.close() };
+  held.add(sqlite);
+  return {
+    release() {
+      held.delete(sqlite);
+      sqlite.close();
+    },
+  };
 }

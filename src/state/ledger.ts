@@ -11,7 +11,7 @@ export interface LedgerRow extends Account {
   readonly pingedAt: number | null;
 }
 
-export type AuditAction = 'create' | 'update' | 'restore' | 'disable' | 'delete' | 'expire';
+export type AuditAction = 'adopt' | 'create' | 'update' | 'restore' | 'disable' | 'delete' | 'expire';
 
 export interface AuditEntry {
   readonly at: number;
@@ -66,6 +66,12 @@ export interface Ledger {
    * settled, so that the accounts have given up their memberships first.
    */
   settleGroups(half?: 'present' | 'absent'): boolean;
+  /** Takes in a group that a target holds; where it is not published any more, `settleGroups` takes it away again. */
+  adoptGroup(key: number, externalId: string, name: string): void;
+  /** Accounts with keys after this one, in their order, present or not. */
+  accountsAfter(key: number, limit: number): LedgerRow[];
+  /** All published groups, present or not. */
+  groups(): LedgerChanges['groups'];
   /** Gives the people whom a target refused a new revision, so that the targets are offered them once more. */
   offerRefusedAgain(): void;
   /**
@@ -114,6 +120,15 @@ export function readAccount(row: AccountColumns): LedgerRow | undefined {
     revision: row['revision'] as number,
     pingedAt: row['a_pinged_at'] as number | null,
   };
+}
+
+const groupColumns = 'SELECT external_id AS externalId, name, present FROM published_group';
+
+function readGroups(rows: readonly unknown[]): LedgerChanges['groups'] {
+  return (rows as { externalId: string; name: string; present: number }[]).map((group) => ({
+    ...group,
+    present: group.present === 1,
+  }));
 }
 
 export function createLedger(state: State): Ledger {
@@ -233,15 +248,11 @@ export function createLedger(state: State): Ledger {
           `SELECT ${accountColumns} FROM account a WHERE a.revision > ? AND a.revision <= ? ORDER BY a.revision`,
         )
         .all(from, to) as AccountColumns[];
-      const groups = state
-        .sql(
-          'SELECT external_id AS externalId, name, present FROM published_group WHERE revision > ? AND revision <= ?',
-        )
-        .all(from, to) as { externalId: string; name: string; present: number }[];
+      const groups = state.sql(`${groupColumns} WHERE revision > ? AND revision <= ?`).all(from, to);
       return {
         to,
         accounts: accounts.map(readAccount).filter((row) => row !== undefined),
-        groups: groups.map((group) => ({ ...group, present: group.present === 1 })),
+        groups: readGroups(groups),
       };
     },
     settleGroups(half) {
@@ -283,6 +294,20 @@ export function createLedger(state: State): Ledger {
       }
       return changed.length + removed.length > 0;
     },
+    adoptGroup(key, externalId, name) {
+      state
+        .sql('INSERT INTO published_group(key, external_id, name, present, revision) VALUES (?, ?, ?, 1, ?)')
+        .run(key, externalId, name, nextRevision());
+    },
+    accountsAfter: (key, limit) =>
+      (
+        state
+          .sql(`SELECT ${accountColumns} FROM account a WHERE a.key > ? ORDER BY a.key LIMIT ?`)
+          .all(key, limit) as AccountColumns[]
+      )
+        .map(readAccount)
+        .filter((row) => row !== undefined),
+    groups: () => readGroups(state.sql(`${groupColumns} ORDER BY key`).all()),
     offerRefusedAgain() {
       state.transaction(() => {
         const keys = state.sql('SELECT DISTINCT key FROM refusal').pluck().all() as number[];

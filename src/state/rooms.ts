@@ -1,4 +1,5 @@
 // Owns the state database's parts taken together: what one database file offers to those who work on it.
+import { createAdoption } from './adoption.ts';
 import type { State } from './database.ts';
 import { createDirectory } from './directory.ts';
 import { createFirstUsers } from './first-users.ts';
@@ -21,6 +22,7 @@ export function createStateRooms(state: State) {
   return {
     state,
     meta,
+    adoption: createAdoption(state, ledger, meta),
     inbox: createInbox(state, meta),
     directory: createDirectory(state, meta),
     firstUsers: createFirstUsers(state),

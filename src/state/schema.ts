@@ -271,7 +271,7 @@ export const audit = sqliteTable(
     id: integer().primaryKey({ autoIncrement: true }),
     at: integer().notNull(),
     key: integer().notNull(),
-    action: text({ enum: ['create', 'update', 'restore', 'disable', 'delete', 'expire'] }).notNull(),
+    action: text({ enum: ['adopt', 'create', 'update', 'restore', 'disable', 'delete', 'expire'] }).notNull(),
     cause: text().notNull(),
     reason: text(),
     /** JSON: { field: [before, after] }; null for a creation, whose values are the account's own. */
@@ -317,6 +317,11 @@ export const targetState = sqliteTable('target_state', {
   appliedAt: integer('applied_at'),
   failingSince: integer('failing_since'),
   error: text(),
+  /** Read number of the full rounds after which every row was last compared with the ledger; null: never. */
+  comparedRead: integer('compared_read'),
+  comparedAt: integer('compared_at'),
+  /** Rows that the last comparison found other than the ledger says, and put right. */
+  repaired: integer().notNull().default(0),
 });
 
 /** People whom a target could not take. */

@@ -1,4 +1,5 @@
 // Owns what was last seen of each target, and whom a target could not take.
+import { eq } from './drizzle.ts';
 import type { State } from './database.ts';
 import { targetState } from './schema.ts';
 
@@ -7,6 +8,8 @@ export type TargetRow = typeof targetState.$inferSelect;
 export interface TargetStates {
   list(): TargetRow[];
   applied(name: string, revision: number, now: number): void;
+  /** All rows were compared with the ledger, as it stood after the full rounds of this read number. */
+  compared(name: string, read: number | null, repaired: number, now: number): void;
   failed(name: string, error: string, now: number): void;
   refused(name: string, key: number, reason: string, now: number): void;
   accepted(name: string, keys: readonly number[]): void;
@@ -24,6 +27,13 @@ export function createTargetStates(state: State): TargetStates {
            SET revision = excluded.revision, applied_at = excluded.applied_at, failing_since = NULL, error = NULL`,
         )
         .run(name, revision, now);
+    },
+    compared(name, read, repaired, now) {
+      state.db
+        .update(targetState)
+        .set({ comparedRead: read, comparedAt: now, repaired })
+        .where(eq(targetState.name, name))
+        .run();
     },
     failed(name, error, now) {
       state

@@ -4,11 +4,14 @@ import type { Log } from '../ops/log.ts';
 import type { Metrics } from '../ops/metrics.ts';
 import type { LedgerRow } from '../state/ledger.ts';
 import type { StateRooms } from '../state/rooms.ts';
+import { adoptionCause, createComparison } from './compare.ts';
 import { backoff } from './rounds.ts';
 
 export interface DeliveryOptions {
   readonly rooms: StateRooms;
   readonly target: Target;
+  /** Asks for a full round of users. */
+  readonly askFullRound: () => void;
   readonly now: () => number;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -20,20 +23,30 @@ export interface Delivery {
   step(): Promise<'again' | 'idle'>;
   /** Whether the target holds everything that the ledger has. */
   isCurrent(): boolean;
+  /** Whether each row was compared with the ledger since the full rounds of this read number. */
+  isCompared(read: number): boolean;
+  /**
+   * Before anything is read: a ledger that never held anything learns whom the target holds already, so that a lost
+   * state database costs nobody the account or the login, and whoever has left meanwhile passes the guard.
+   */
+  adoptRows(signal: AbortSignal): Promise<void>;
   failed(error: unknown, attempt: number): number;
 }
 
 /** Small enough that its way to another thread costs little memory. */
 const batchSize = 1_000;
+const adoptedAtOnce = 500;
 
 export function createDelivery(options: DeliveryOptions): Delivery {
   const { rooms, target, now, log, metrics } = options;
-  const { ledger, meta, people, targets, state } = rooms;
+  const { ledger, meta, people, targets, state, adoption } = rooms;
   let held: number | undefined;
   /** Whether the state database says so too. */
   let isNoted = false;
   /** The ledger is on disk up to this revision. */
   let flushed = -1;
+
+  const comparison = createComparison({ ...options, note });
 
   async function step(): Promise<'again' | 'idle'> {
     held ??= await takeUp();
@@ -41,7 +54,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     if (changes.to === held) {
       if (!isNoted) targets.applied(target.name, held, now());
       isNoted = true;
-      return 'idle';
+      return comparison.step(held);
     }
     const present = changes.accounts.filter((row) => row.present);
     const absent = changes.accounts.filter((row) => !row.present);
@@ -75,12 +88,35 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       const noted = targets.list().find(({ name }) => name === target.name)?.revision ?? 0;
       return Math.min(position.revision, noted);
     }
-    if (position) {
+    if (!position) comparison.skip();
+    else {
+      comparison.restart();
       log.warn('The target follows another state database: everything is written to it again', {
         target: target.name,
       });
     }
     return 0;
+  }
+
+  async function adoptRows(signal: AbortSignal): Promise<void> {
+    await target.open();
+    const position = await target.position();
+    if (position === undefined || signal.aborted) return;
+    const found = { accounts: 0, groups: 0 };
+    adoption.begin();
+    for (let after: string | undefined = ''; after !== undefined && !signal.aborted;) {
+      const page = await target.holdings(after, adoptedAtOnce);
+      const { accounts, groups } = adoption.adopt(page, adoptionCause, now());
+      found.accounts += accounts;
+      found.groups += groups;
+      after = page.last;
+    }
+    adoption.end();
+    log.warn('The state database is new, the target is not: its rows are taken in as they stand', {
+      target: target.name,
+      ...found,
+      advice: 'People who have left meanwhile are found by the first full round, and pass the guard.',
+    });
   }
 
   function note(
@@ -119,6 +155,8 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   return {
     target,
     step,
+    adoptRows,
+    isCompared: (read) => comparison.isDone(read),
     isCurrent: () => held !== undefined && held === ledger.revision(),
     failed(error, attempt) {
       held = undefined;

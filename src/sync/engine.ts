@@ -70,6 +70,7 @@ const longestRestMs = 3_600_000;
 /** How often removals that wait for the end of a round are looked at. */
 const guardWaitMs = 100;
 const subscribePatienceMs = 30_000;
+const adoptPatienceMs = 60_000;
 /** A round that fails this often in a row keeps removals no longer waiting for its end. */
 const mostFailures = 6;
 
@@ -165,7 +166,13 @@ export function createEngine(options: EngineOptions): Engine {
 
   const workshop = build(rooms);
   const { rounds, settler } = workshop;
-  const deliveries = options.targets.map((target) => createDelivery({ rooms, target, now, log, metrics }));
+  const askFullRound = (): void => {
+    rounds.wantFull('users', rooms.directory.beginRead());
+    wake('users');
+  };
+  const deliveries = options.targets.map((target) =>
+    createDelivery({ rooms, target, askFullRound, now, log, metrics }),
+  );
   const operations = createOperations({
     rooms,
     rounds,
@@ -318,10 +325,27 @@ export function createEngine(options: EngineOptions): Engine {
     }
   }
 
+  /** A ledger that is new may stand beside targets that are not. Those that cannot be reached are compared later. */
+  async function adoptFirst(signal: AbortSignal): Promise<void> {
+    if (!rooms.adoption.isNew()) return;
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(adoptPatienceMs)]);
+    const given = new Promise<void>((resolve) => limit.addEventListener('abort', () => resolve()));
+    for (const delivery of deliveries) {
+      const done = delivery.adoptRows(limit).catch((error: unknown) => {
+        log.warn('It is not known yet whether the target holds rows; it is compared later', {
+          target: delivery.target.name,
+          error,
+        });
+      });
+      await Promise.race([done, given]);
+    }
+  }
+
   return {
     async start(signal = new AbortController().signal) {
       await forgetDryRuns(rooms.state.path);
       await subscribeFirst(signal);
+      if (!signal.aborted) await adoptFirst(signal);
       if (signal.aborted) return;
       // Whatever changed while the service was down shows in a round, whether or not its notification still comes.
       for (const name of ['users', 'groups'] as const) streams.due(name, now());

@@ -151,14 +151,22 @@ export function createOperations(options: OperateOptions): Operations {
 
   function delivered(run: RunRow): number {
     const waited = now() - (run.startedAt ?? 0);
-    const behind = options.deliveries.filter((delivery) => !delivery.isCurrent());
+    const since = run.person === null ? (run.sinceRead ?? 0) : -1;
+    const behind = options.deliveries.filter(
+      (delivery) => !delivery.isCurrent() || (since >= 0 && !delivery.isCompared(since)),
+    );
     const down = rooms.targets.list().filter((row) => row.failingSince !== null);
     const allDown = behind.every(({ target }) => down.some((row) => row.name === target.name));
     if (behind.length > 0 && !(allDown && waited > deliveryPatienceMs)) return pollMs;
     const hold = removals
       .list(1)
       .find((one) => one.status === 'open' && one.createdAt >= (run.startedAt ?? 0));
-    finish(run, hold ? 'held' : 'succeeded', { ...countsOf(run), ...(hold && { held: hold.people }) });
+    const repaired = rooms.targets.list().reduce((sum, row) => sum + row.repaired, 0);
+    finish(run, hold ? 'held' : 'succeeded', {
+      ...countsOf(run),
+      ...(run.person === null && { repaired }),
+      ...(hold && { held: hold.people }),
+    });
     return 0;
   }
 

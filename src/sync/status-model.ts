@@ -99,6 +99,10 @@ export interface TargetStatus {
   readonly appliedAt: string | null;
   readonly failingSince: string | null;
   readonly error: string | null;
+  /** When each row was last compared with the ledger, as after every full resync. */
+  readonly comparedAt: string | null;
+  /** Rows that this comparison found wrong, and put right. */
+  readonly repaired: number;
 }
 
 export interface HoldStatus {

@@ -144,6 +144,8 @@ function assemble({ rooms, engine, metrics, mode }: StatusOptions, counted: Coun
       appliedAt: isoOrNull(row.appliedAt),
       failingSince: isoOrNull(row.failingSince),
       error: row.error,
+      comparedAt: isoOrNull(row.comparedAt),
+      repaired: row.repaired,
     })),
     holds: removals
       .list(100)

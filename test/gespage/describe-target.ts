@@ -49,6 +49,31 @@ export function describeTarget(engine: TestEngine): void {
     const momentOf = (row: Rows[number] | undefined) =>
       new Date(row?.updated_at as string | Date).toISOString();
 
+    describe('what it holds', () => {
+      test('is told page by page: our rows with their groups, and nothing of others', async () => {
+        const fields = { displayName: 'Ann Lee', email: 'ann@example.com' };
+        const ann = makeAccount(1, 'ann', { fields, groups: [8, 9] });
+        const bob = makeAccount(2, 'bob', { enabled: false });
+        await apply({ groups: [makeGroup(8, 'Staff'), makeGroup(9, 'Pupils')], accounts: [ann, bob] });
+        await insertByHand(3, 'carl');
+        const pages = [];
+        for (let after: string | undefined = ''; after !== undefined;) {
+          const page = await target.holdings(after, 1);
+          pages.push(page);
+          after = page.last;
+        }
+        expect(pages.flatMap((page) => page.accounts)).toEqual([ann, bob]);
+        expect(pages.flatMap((page) => page.groups)).toEqual([makeGroup(8, 'Staff'), makeGroup(9, 'Pupils')]);
+        expect((await target.holdings('', 100)).accounts).toHaveLength(2);
+      });
+
+      test('leaves out a row that was deleted by hand', async () => {
+        await apply({ accounts: [makeAccount(1, 'ann'), makeAccount(2, 'bob')] });
+        await database.query(`DELETE FROM gespage_account WHERE external_id = '${idOf(1)}'`);
+        expect((await target.holdings('', 100)).accounts.map(({ login }) => login)).toEqual(['bob']);
+      });
+    });
+
     describe('accounts', () => {
       test('a new account has every written column, and NULL for what is absent or empty', async () => {
         const fields = { displayName: 'Ann Lee', firstName: 'Ann', lastName: '', email: 'ann@example.com' };

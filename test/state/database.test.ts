@@ -91,7 +91,7 @@ describe('opening the state database', () => {
     );
   });
 
-  it('names the migration that failed, keeps those before it and nothing of it', () => {
+  it('names the migration that failed, keeps those before it and nothing of it [pitfall 17]', () => {
     const file = temporaryFile();
     const migrationsFolder = makeMigrations(
       'CREATE TABLE first (a);',

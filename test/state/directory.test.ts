@@ -66,7 +66,7 @@ describe('a read of a user', () => {
     expect(rooms.people.load([keyOf(rooms, 1)], true)[0]).toMatchObject({ pingedAt: 500 });
   });
 
-  it('takes several changes of one user in one page in their order', () => {
+  it('takes several changes of one user in one page in their order [trouble 13.11]', () => {
     const rooms = makeRooms();
     apply(rooms, 'user', [user(1, { mail: 'first' }), user(1, { mail: 'second' })]);
     expect(propertiesOf(rooms, 1)).toMatchObject({ mail: 'second' });
@@ -74,7 +74,7 @@ describe('a read of a user', () => {
 });
 
 describe('the newest read', () => {
-  it('wins over one that began earlier and came later, in properties and in tombstones', () => {
+  it('wins over one that began earlier and came later, in properties and in tombstones [trouble 13.6]', () => {
     const rooms = makeRooms();
     const older = rooms.directory.beginRead();
     const newer = rooms.directory.beginRead();
@@ -127,7 +127,7 @@ describe('a tombstone', () => {
     expect(propertiesOf(rooms, 2)).toMatchObject({ mailNickname: 'user2' });
   });
 
-  it('of somebody never seen changes nothing, in the first round too', () => {
+  it('of somebody never seen changes nothing, in the first round too [trouble 13.11]', () => {
     const rooms = makeRooms();
     expect(apply(rooms, 'user', [tombstone(1, 'changed'), tombstone(2, 'deleted'), user(3)])).toEqual(
       new Set([id(3)]),
@@ -145,7 +145,7 @@ describe('a tombstone', () => {
     expect(waiting(rooms)).toEqual([]);
   });
 
-  it('is undone by a restore, under the same key', () => {
+  it('is undone by a restore, under the same key [pitfall 13] [trouble 13.11]', () => {
     const rooms = makeRooms();
     apply(rooms, 'user', [user(1)]);
     const key = keyOf(rooms, 1);
@@ -155,7 +155,7 @@ describe('a tombstone', () => {
     expect([stateOf(rooms, 1), keyOf(rooms, 1), waiting(rooms)]).toEqual(['present', key, [1]]);
   });
 
-  it('of a soft-deleted user keeps the memberships; one of a user deleted for good drops them, although the group says nothing', () => {
+  it('of a soft-deleted user keeps the memberships; one of a user deleted for good drops them, although the group says nothing [pitfall 14] [trouble 13.15]', () => {
     const rooms = makeRooms();
     apply(rooms, 'user', [user(1), user(2)]);
     apply(rooms, 'group', [group(10, [member(1), member(2)]), group(11, [member(2)])]);
@@ -199,7 +199,7 @@ describe('somebody known only as a member', () => {
     expect(waiting(rooms)).toEqual([1]);
   });
 
-  it('of no stated type counts as a nested group from the moment in which it turns out to be one', () => {
+  it('of no stated type counts as a nested group from the moment in which it turns out to be one [trouble 13.3]', () => {
     const rooms = makeRooms();
     apply(rooms, 'user', [user(1)]);
     apply(rooms, 'group', [group(10, [member(11, 'unknown')])]);
@@ -220,7 +220,7 @@ describe('somebody known only as a member', () => {
 });
 
 describe('the members of a group', () => {
-  it('come in pieces, which are joined', () => {
+  it('come in pieces, which are joined [pitfall 21] [trouble 13.11]', () => {
     const rooms = makeRooms();
     apply(rooms, 'group', [group(10, [member(1)]), group(11, [member(2)]), group(10, [member(3)])]);
     apply(rooms, 'group', [group(10, [member(4)])]);
@@ -232,7 +232,7 @@ describe('the members of a group', () => {
     ]);
   });
 
-  it('added and removed in one list end as the list ends', () => {
+  it('added and removed in one list end as the list ends [trouble 13.3]', () => {
     const rooms = makeRooms();
     apply(rooms, 'group', [group(10, [member(1), leaver(1), leaver(2), member(2)])]);
     expect(edges(rooms)).toEqual([[10, 2]]);
@@ -280,7 +280,7 @@ describe('the members of a group', () => {
 });
 
 describe('after a complete round', () => {
-  it('whoever it did not show is gone and is settled again; the others are left alone', () => {
+  it('whoever it did not show is gone and is settled again; the others are left alone [trouble 13.13]', () => {
     const rooms = makeRooms();
     apply(rooms, 'user', [user(1), user(2), user(3)]);
     settleAll(rooms);
@@ -366,7 +366,7 @@ describe('after a complete round', () => {
     expect(edges(rooms)).toEqual([[10, 1]]);
   });
 
-  it('a group that hides its members is not taken for empty; one that shows some is believed', () => {
+  it('a group that hides its members is not taken for empty; one that shows some is believed [pitfall 23] [trouble 13.18]', () => {
     const rooms = makeRooms();
     const hidden = { visibility: 'HiddenMembership' };
     apply(rooms, 'group', [

@@ -107,7 +107,7 @@ describe('folding', () => {
 
 describe('a ping that comes while its object is being looked at', () => {
   it.each<Outcome>(['shown', 'nothing-new', 'done', 'failed'])(
-    'causes exactly one more look after "%s"',
+    'causes exactly one more look after "%s" [pitfall 2]',
     (outcome) => {
       const rooms = makeRooms();
       receive(rooms, [change(1)], 0);
@@ -140,7 +140,7 @@ describe('a ping that comes while its object is being looked at', () => {
 });
 
 describe('looking again', () => {
-  it('happens after growing delays while nothing new is shown, and then ends', () => {
+  it('happens after growing delays while nothing new is shown, and then ends [trouble 13.14]', () => {
     const rooms = makeRooms();
     receive(rooms, [change(1)], 0);
     const delays = [1, 2, 3, 4, 5, 6, 7].map(() => look(rooms, 'nothing-new'));

@@ -20,7 +20,7 @@ async function kill(child: ChildProcess): Promise<void> {
 }
 
 describe('the lease', () => {
-  it('is held by one process at a time, and is free in the instant in which that one is killed', async () => {
+  it('is held by one process at a time, and is free in the instant in which that one is killed [trouble 13.9]', async () => {
     const file = temporaryFile();
     const first = await askElsewhere(file);
     expect(first.answer).toBe('taken');

@@ -9,7 +9,7 @@ const known = {
 };
 
 describe('joining a read to what is known', () => {
-  it('leaves alone what is absent, and clears what is null', () => {
+  it('leaves alone what is absent, and clears what is null [trouble 13.11]', () => {
     expect(mergeProperties(known, { department: null, surname: 'Roth' })).toEqual({
       mail: 'a@x',
       surname: 'Roth',

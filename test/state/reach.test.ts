@@ -62,7 +62,7 @@ describe('nested groups', () => {
     ]);
   });
 
-  it('tell the groups above when a member comes or goes below', () => {
+  it('tell the groups above when a member comes or goes below [pitfall 14]', () => {
     const rooms = makeRooms();
     apply(rooms, 'group', [group(10, [member(11, 'group')]), group(11, [member(1)])]);
     apply(rooms, 'user', [user(1), user(2)]);

@@ -26,7 +26,7 @@ describe('a delta stream', () => {
     expect(streams.get('users')).toMatchObject({ deltaLink: 'link', fullRead: 7, dueAt: 90 });
   });
 
-  it('is read anew with another selection, and what a round of the old one left is not swept', () => {
+  it('is read anew with another selection, and what a round of the old one left is not swept [pitfall 9]', () => {
     const { streams } = makeRooms();
     streams.prepare('users', 'id', 1);
     streams.prepare('groups', 'id', 1);
@@ -92,7 +92,7 @@ describe('runs', () => {
     expect(runs.get('nothing')).toBeUndefined();
   });
 
-  it('under way are found again after a restart', () => {
+  it('under way are found again after a restart [pitfall 27]', () => {
     const file = temporaryFile();
     const first = createStateRooms(openState(file));
     const { id: run } = first.runs.request({ kind: 'renew', requestedBy: 'cli' }, 1);
@@ -182,11 +182,11 @@ describe('what was seen of a target', () => {
     targets.applied('sql', 5, 10);
     targets.failed('sql', 'down', 20);
     targets.failed('sql', 'still down', 30);
-    expect(targets.list()).toEqual([
+    expect(targets.list()).toMatchObject([
       { name: 'sql', revision: 5, appliedAt: 10, failingSince: 20, error: 'still down' },
     ]);
     targets.applied('sql', 6, 40);
-    expect(targets.list()).toEqual([
+    expect(targets.list()).toMatchObject([
       { name: 'sql', revision: 6, appliedAt: 40, failingSince: null, error: null },
     ]);
   });

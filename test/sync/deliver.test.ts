@@ -32,6 +32,7 @@ function makeTarget(position?: Position) {
         held = batch.to;
         return { upserted: batch.accounts.length, removed: batch.removedAccounts.length, refused };
       }),
+    holdings: () => Promise.resolve({ accounts: [], groups: [], last: undefined }),
     close: () => Promise.resolve(),
   };
   return {
@@ -46,9 +47,11 @@ function makeTarget(position?: Position) {
 function makeDelivery(target: Target, rooms: StateRooms) {
   const log = createMemoryLog();
   const clock = { now: 1_000_000 };
+  for (const name of ['users', 'groups'] as const) rooms.streams.prepare(name, 'id', clock.now);
   const delivery = createDelivery({
     rooms,
     target,
+    askFullRound: () => undefined,
     now: () => clock.now,
     log,
     metrics: createMetrics({ processMetrics: false }),

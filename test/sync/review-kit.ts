@@ -63,6 +63,7 @@ export function memoryTarget(): Target & {
     groups,
     open: () => Promise.resolve(),
     position: () => Promise.resolve(position),
+    holdings: () => Promise.resolve({ accounts: [], groups: [], last: undefined }),
     close: () => Promise.resolve(),
     apply(batch: ChangeBatch) {
       for (const group of batch.groups) groups.set(group.externalId, group.name);

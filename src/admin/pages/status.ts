@@ -91,14 +91,22 @@ function streams({ streams: list }: Status): Html {
 }
 
 function targets({ targets: list }: Status): Html {
-  return section('Targets', ['Target', 'Changes behind', 'Last written', 'State'], list, (one) => [
-    one.name,
-    number(one.behind),
-    one.appliedAt === null ? 'never' : clock(one.appliedAt),
-    one.failingSince === null
-      ? html`<span class="good">well</span>`
-      : html`<span class="bad">failing since ${clock(one.failingSince)}: ${one.error ?? ''}</span>`,
-  ]);
+  return section(
+    'Targets',
+    ['Target', 'Changes behind', 'Last written', 'Compared', 'State'],
+    list,
+    (one) => [
+      one.name,
+      number(one.behind),
+      one.appliedAt === null ? 'never' : clock(one.appliedAt),
+      one.comparedAt === null
+        ? 'never'
+        : html`${clock(one.comparedAt)}${one.repaired === 0 ? '' : `, ${number(one.repaired)} rows put right`}`,
+      one.failingSince === null
+        ? html`<span class="good">well</span>`
+        : html`<span class="bad">failing since ${clock(one.failingSince)}: ${one.error ?? ''}</span>`,
+    ],
+  );
 }
 
 function holds({ holds: list }: Status): Html {

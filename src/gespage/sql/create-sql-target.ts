@@ -3,6 +3,7 @@ import type { FieldName } from '../../accounts/model.ts';
 import type { Target } from '../target.ts';
 import { describeFailure } from './describe-failure.ts';
 import type { Engine, Patience, Session } from './engine.ts';
+import { readHoldings } from './holdings.ts';
 import { ensureShape, ShapeError } from './shape.ts';
 import { parseSqlUrl, type SqlLocation } from './sql-url.ts';
 import { readPosition, writeBatch } from './write-batch.ts';
@@ -57,6 +58,7 @@ export function createSqlTarget(options: SqlTargetOptions): Target {
         return position;
       }),
     apply: (batch) => inTransaction((used, session) => writeBatch(used, session, batch, fields, filling)),
+    holdings: (after, limit) => inTransaction((_, session) => readHoldings(session, fields, after, limit)),
     close: () =>
       inTurn(async () => {
         const closed = engine;

@@ -16,6 +16,8 @@ export interface Written {
 export interface Session {
   /** The rows whose `key` column is one of `values`. */
   select(table: string, columns: readonly string[], key: string, values: readonly string[]): Promise<Row[]>;
+  /** The next values of a key column after this one, in the engine's order, at most `limit`. */
+  next(table: string, key: string, after: string, limit: number): Promise<string[]>;
   insert(table: string, columns: readonly string[], rows: readonly (readonly Value[])[]): Promise<void>;
   /** Sets the columns after the first, in the row that has the first as its key. */
   update(table: string, columns: readonly string[], rows: readonly (readonly Value[])[]): Promise<void>;
@@ -71,6 +73,10 @@ export async function withSavepoint<T>(
     if (isDataError(error)) await run('ROLLBACK TO SAVEPOINT attempt');
     throw error;
   }
+}
+
+export function nextSql(table: string, key: string, limit: number): string {
+  return `SELECT ${key} AS id FROM ${table} WHERE ${key} > ? ORDER BY ${key} LIMIT ${limit}`;
 }
 
 /** Cuts rows for engines whose statements have a limit of size. */

@@ -5,6 +5,7 @@ import {
   chunksOf,
   type Engine,
   errorProperty,
+  nextSql,
   type Patience,
   type Row,
   type Session,
@@ -112,6 +113,10 @@ function createSession(run: Run): Session {
       for (const chunk of chunksOf(values, rowsInStatement))
         found.push(...((await run(sql, [chunk]))[0] as Row[]));
       return found;
+    },
+    async next(table, key, after, limit) {
+      const [rows] = await run(nextSql(table, key, limit), [after]);
+      return (rows as { id: string }[]).map(({ id }) => id);
     },
     async insert(table, columns, rows) {
       const sql = `INSERT INTO ${table} (${columns.join(', ')}) VALUES ?`;

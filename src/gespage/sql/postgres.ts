@@ -1,6 +1,14 @@
 // Owns the PostgreSQL engine: a pool of one connection, whole columns sent as arrays.
 import pg from 'pg';
-import { type Engine, type Patience, type Row, type Session, type Value, withSavepoint } from './engine.ts';
+import {
+  type Engine,
+  nextSql,
+  type Patience,
+  type Row,
+  type Session,
+  type Value,
+  withSavepoint,
+} from './engine.ts';
 import { type Column, createTableSql, createViewSql, groupsOfAccount, kindOf } from './tables.ts';
 
 /** The engine for `postgres://…`; `schema` goes first in the search path where it is given. */
@@ -91,6 +99,10 @@ function createSession(client: pg.PoolClient): Session {
       if (values.length === 0) return [];
       const sql = `SELECT ${columns.join(', ')} FROM ${table} WHERE ${key} = ANY($1::text[])`;
       return (await client.query<Row>(sql, [values])).rows;
+    },
+    async next(table, key, after, limit) {
+      const sql = nextSql(table, key, limit).replace('?', '$1');
+      return (await client.query<{ id: string }>(sql, [after])).rows.map(({ id }) => id);
     },
     async insert(table, columns, rows) {
       if (rows.length === 0) return;

@@ -7,6 +7,7 @@ import {
   chunksOf,
   type Engine,
   errorProperty,
+  nextSql,
   type Patience,
   type Row,
   type Session,
@@ -114,6 +115,10 @@ function createSession(database: Database.Database): Session {
       // CROSS JOIN fixes the order: from each value to its row, by the index.
       const sql = `SELECT ${named} FROM json_each(?) j CROSS JOIN ${table} t ON t.${key} = j.value`;
       return Promise.resolve(prepare(sql).all(JSON.stringify(values)) as Row[]);
+    },
+    async next(table, key, after, limit) {
+      const sql = nextSql(table, key, limit);
+      return Promise.resolve((prepare(sql).all(after) as { id: string }[]).map(({ id }) => id));
     },
     async insert(table, columns, rows) {
       // Several short rows to a statement are quicker; for long ones the binding of values counts, not the calls.

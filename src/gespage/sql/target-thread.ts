@@ -15,6 +15,8 @@ function carryOut(request: ThreadRequest): Promise<unknown> {
       return target.position();
     case 'apply':
       return target.apply(request.batch);
+    case 'holdings':
+      return target.holdings(request.after, request.limit);
     case 'close':
       return target.close();
   }

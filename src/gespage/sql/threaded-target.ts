@@ -1,12 +1,15 @@
 // Owns a SQL target in a thread of its own: an embedded database writes in the calling thread, and the doors must not wait.
 import { Worker } from 'node:worker_threads';
-import type { Applied, ChangeBatch, Position, Target } from '../target.ts';
+import type { Applied, ChangeBatch, Holdings, Position, Target } from '../target.ts';
 import type { SqlTargetOptions } from './create-sql-target.ts';
 
 /** What the thread is asked to do. */
-export type ThreadRequest = { readonly id: number } & (
-  { readonly call: 'open' | 'position' | 'close' } | { readonly call: 'apply'; readonly batch: ChangeBatch }
-);
+export type ThreadCall =
+  | { readonly call: 'open' | 'position' | 'close' }
+  | { readonly call: 'apply'; readonly batch: ChangeBatch }
+  | { readonly call: 'holdings'; readonly after: string; readonly limit: number };
+
+export type ThreadRequest = ThreadCall & { readonly id: number };
 
 export type ThreadAnswer = { readonly id: number } & (
   { readonly result: unknown } | { readonly error: { readonly name: string; readonly message: string } }
@@ -54,7 +57,7 @@ export function createThreadedSqlTarget(name: string, options: SqlTargetOptions)
     return made;
   }
 
-  function ask(request: { call: 'open' | 'position' | 'close' } | { call: 'apply'; batch: ChangeBatch }) {
+  function ask(request: ThreadCall) {
     worker ??= start();
     const id = (lastId += 1);
     const answer = new Promise<unknown>((resolve, reject) => waiting.set(id, { resolve, reject }));
@@ -70,6 +73,7 @@ export function createThreadedSqlTarget(name: string, options: SqlTargetOptions)
     open: async () => void (await ask({ call: 'open' })),
     position: async () => (await ask({ call: 'position' })) as Position | undefined,
     apply: async (batch) => (await ask({ call: 'apply', batch })) as Applied,
+    holdings: async (after, limit) => (await ask({ call: 'holdings', after, limit })) as Holdings,
     async close() {
       if (!worker) return;
       await ask({ call: 'close' });
