@@ -36,6 +36,7 @@ CREATE TABLE `audit` (
 --> statement-breakpoint
 CREATE INDEX `audit_key` ON `audit` (`key`);--> statement-breakpoint
 CREATE INDEX `audit_removal` ON `audit` (`at`,`key`) WHERE action in ('disable', 'delete');--> statement-breakpoint
+CREATE INDEX `audit_expiry` ON `audit` (`at`) WHERE action = 'expire';--> statement-breakpoint
 CREATE INDEX `audit_resync` ON `audit` (`cause`,`action`) WHERE cause >= 'resync ' and cause < 'resync!';--> statement-breakpoint
 CREATE TABLE `directory_object` (
 	`key` integer PRIMARY KEY NOT NULL,
@@ -48,6 +49,7 @@ CREATE TABLE `directory_object` (
 --> statement-breakpoint
 CREATE UNIQUE INDEX `directory_object_id` ON `directory_object` (`id`);--> statement-breakpoint
 CREATE INDEX `directory_object_group` ON `directory_object` (`key`) WHERE kind = 'group';--> statement-breakpoint
+CREATE INDEX `directory_object_gone` ON `directory_object` (`read`) WHERE state = 'gone';--> statement-breakpoint
 CREATE TABLE `group_reach` (
 	`root_key` integer NOT NULL,
 	`group_key` integer NOT NULL,
@@ -68,6 +70,7 @@ CREATE TABLE `hold` (
 	`cause` text NOT NULL
 );
 --> statement-breakpoint
+CREATE INDEX `hold_closed` ON `hold` (`decided_at`) WHERE status <> 'open';--> statement-breakpoint
 CREATE TABLE `membership` (
 	`group_key` integer NOT NULL,
 	`member_key` integer NOT NULL,
@@ -135,6 +138,7 @@ CREATE TABLE `refusal` (
 	PRIMARY KEY(`target`, `key`)
 );
 --> statement-breakpoint
+CREATE INDEX `refusal_key` ON `refusal` (`key`);--> statement-breakpoint
 CREATE TABLE `relevant_group` (
 	`key` integer PRIMARY KEY NOT NULL,
 	`scope` integer NOT NULL,
@@ -170,6 +174,9 @@ CREATE TABLE `run` (
 	`error` text
 );
 --> statement-breakpoint
+CREATE INDEX `run_requested` ON `run` (`requested_at`);--> statement-breakpoint
+CREATE INDEX `run_unfinished` ON `run` (`requested_at`) WHERE status in ('queued', 'running');--> statement-breakpoint
+CREATE INDEX `run_plan` ON `run` (`requested_at`) WHERE plan is not null;--> statement-breakpoint
 CREATE TABLE `stream` (
 	`name` text PRIMARY KEY NOT NULL,
 	`selected` text NOT NULL,

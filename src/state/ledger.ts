@@ -74,11 +74,14 @@ export interface Ledger {
   groups(): LedgerChanges['groups'];
   /** Gives the people whom a target refused a new revision, so that the targets are offered them once more. */
   offerRefusedAgain(): void;
-  /**
-   * Marks for settling whoever has been disabled since `limit` or longer; returns when the next one is due. Not those
-   * who cannot be judged: nothing would come of it, and they would be marked again without end.
-   */
-  markExpired(limit: number, cause: string): number | undefined;
+  /** Whether somebody has been disabled since `limit` or longer. */
+  hasExpired(limit: number): boolean;
+  /** Rows that were deleted since then because the days of grace were over. */
+  countExpiredSince(at: number): number;
+  /** Marks for settling those who have been disabled since `limit` or longer, the longest first; returns how many. */
+  markExpired(limit: number, most: number, cause: string): number;
+  /** Since when the one has been disabled who was disabled next after `limit`. */
+  nextExpiry(limit: number): number | undefined;
 }
 
 const columnOf: Record<FieldName, string> = {
@@ -122,6 +125,9 @@ export function readAccount(row: AccountColumns): LedgerRow | undefined {
   };
 }
 
+/** Not those who cannot be judged: nothing would come of it, and they would be marked again without end. */
+const expired = `FROM account WHERE present = 1 AND disabled_at IS NOT NULL AND disabled_at <= ?
+  AND NOT EXISTS (SELECT 1 FROM person_issue i WHERE i.key = account.key AND i.kind IN ('no-login', 'failed'))`;
 const groupColumns = 'SELECT external_id AS externalId, name, present FROM published_group';
 
 function readGroups(rows: readonly unknown[]): LedgerChanges['groups'] {
@@ -314,15 +320,17 @@ export function createLedger(state: State): Ledger {
         for (const key of keys) touch.run(nextRevision(), key);
       });
     },
-    markExpired(limit, cause) {
+    hasExpired: (limit) => state.sql(`SELECT 1 ${expired} LIMIT 1`).get(limit) !== undefined,
+    countExpiredSince: (at) =>
+      state.sql(`SELECT count(*) FROM audit WHERE action = 'expire' AND at > ?`).pluck().get(at) as number,
+    markExpired: (limit, most, cause) =>
       state
         .sql(
-          `INSERT INTO unsettled(key, cause)
-           SELECT key, ? FROM account WHERE present = 1 AND disabled_at IS NOT NULL AND disabled_at <= ?
-           AND NOT EXISTS (SELECT 1 FROM person_issue i WHERE i.key = account.key AND i.kind IN ('no-login', 'failed'))
+          `INSERT INTO unsettled(key, cause) SELECT key, ? ${expired} ORDER BY disabled_at LIMIT ?
            ON CONFLICT(key) DO NOTHING`,
         )
-        .run(cause, limit);
+        .run(cause, limit, Math.max(0, most)).changes,
+    nextExpiry(limit) {
       const next = state
         .sql(
           'SELECT min(disabled_at) FROM account WHERE present = 1 AND disabled_at IS NOT NULL AND disabled_at > ?',

@@ -113,6 +113,9 @@ export const directoryObject = sqliteTable(
     index('directory_object_group')
       .on(t.key)
       .where(sql`kind = 'group'`),
+    index('directory_object_gone')
+      .on(t.read)
+      .where(sql`state = 'gone'`),
   ],
 );
 
@@ -237,19 +240,27 @@ export const removal = sqliteTable(
 );
 
 /** One mass removal that waits for an operator, or the record of one. */
-export const hold = sqliteTable('hold', {
-  id: integer().primaryKey({ autoIncrement: true }),
-  status: text({ enum: ['open', 'approved', 'discarded', 'superseded', 'emptied'] }).notNull(),
-  createdAt: integer('created_at').notNull(),
-  decidedAt: integer('decided_at'),
-  decidedBy: text('decided_by'),
-  supersededBy: integer('superseded_by'),
-  people: integer().notNull(),
-  limit: integer('removal_limit').notNull(),
-  removedInWindow: integer('removed_in_window').notNull(),
-  enabledAccounts: integer('enabled_accounts').notNull(),
-  cause: text().notNull(),
-});
+export const hold = sqliteTable(
+  'hold',
+  {
+    id: integer().primaryKey({ autoIncrement: true }),
+    status: text({ enum: ['open', 'approved', 'discarded', 'superseded', 'emptied'] }).notNull(),
+    createdAt: integer('created_at').notNull(),
+    decidedAt: integer('decided_at'),
+    decidedBy: text('decided_by'),
+    supersededBy: integer('superseded_by'),
+    people: integer().notNull(),
+    limit: integer('removal_limit').notNull(),
+    removedInWindow: integer('removed_in_window').notNull(),
+    enabledAccounts: integer('enabled_accounts').notNull(),
+    cause: text().notNull(),
+  },
+  (t) => [
+    index('hold_closed')
+      .on(t.decidedAt)
+      .where(sql`status <> 'open'`),
+  ],
+);
 
 /** Why a person in the tenant has no account, or an account without the wanted login. */
 export const personIssue = sqliteTable(
@@ -282,6 +293,9 @@ export const audit = sqliteTable(
     index('audit_removal')
       .on(t.at, t.key)
       .where(sql`action in ('disable', 'delete')`),
+    index('audit_expiry')
+      .on(t.at)
+      .where(sql`action = 'expire'`),
     index('audit_resync')
       .on(t.cause, t.action)
       .where(sql`cause >= 'resync ' and cause < 'resync!'`),
@@ -289,26 +303,38 @@ export const audit = sqliteTable(
 );
 
 /** Operator's requests and their outcome. */
-export const run = sqliteTable('run', {
-  id: text().primaryKey(),
-  kind: text({ enum: ['resync', 'renew'] }).notNull(),
-  dryRun: integer('dry_run').notNull().default(0),
-  /** Object id of the one person to resync, or null for everybody. */
-  person: text(),
-  status: text({ enum: ['queued', 'running', 'succeeded', 'failed', 'held'] }).notNull(),
-  requestedBy: text('requested_by').notNull(),
-  requestedAt: integer('requested_at').notNull(),
-  startedAt: integer('started_at'),
-  finishedAt: integer('finished_at'),
-  /** Read number at which it began: streams whose last full round began later have served it. */
-  sinceRead: integer('since_read'),
-  phase: text(),
-  /** JSON: counts of what was read and changed. */
-  counts: text(),
-  /** JSON: the plan of a dry run (counts and the first people). */
-  plan: text(),
-  error: text(),
-});
+export const run = sqliteTable(
+  'run',
+  {
+    id: text().primaryKey(),
+    kind: text({ enum: ['resync', 'renew'] }).notNull(),
+    dryRun: integer('dry_run').notNull().default(0),
+    /** Object id of the one person to resync, or null for everybody. */
+    person: text(),
+    status: text({ enum: ['queued', 'running', 'succeeded', 'failed', 'held'] }).notNull(),
+    requestedBy: text('requested_by').notNull(),
+    requestedAt: integer('requested_at').notNull(),
+    startedAt: integer('started_at'),
+    finishedAt: integer('finished_at'),
+    /** Read number at which it began: streams whose last full round began later have served it. */
+    sinceRead: integer('since_read'),
+    phase: text(),
+    /** JSON: counts of what was read and changed. */
+    counts: text(),
+    /** JSON: the plan of a dry run (counts and the first people). */
+    plan: text(),
+    error: text(),
+  },
+  (t) => [
+    index('run_requested').on(t.requestedAt),
+    index('run_unfinished')
+      .on(t.requestedAt)
+      .where(sql`status in ('queued', 'running')`),
+    index('run_plan')
+      .on(t.requestedAt)
+      .where(sql`plan is not null`),
+  ],
+);
 
 /** What was last seen of each target. */
 export const targetState = sqliteTable('target_state', {
@@ -333,5 +359,5 @@ export const refusal = sqliteTable(
     reason: text().notNull(),
     at: integer().notNull(),
   },
-  (t) => [primaryKey({ columns: [t.target, t.key] })],
+  (t) => [primaryKey({ columns: [t.target, t.key] }), index('refusal_key').on(t.key)],
 );

@@ -1,6 +1,6 @@
 // Owns settling: people whose data changed are decided, planned, guarded against mass removal, and put in the ledger.
 import type { CompiledMapping, Decision } from '../accounts/decide.ts';
-import type { RemovalLimit } from '../accounts/guard.ts';
+import { type RemovalLimit, removalLimit } from '../accounts/guard.ts';
 import { loginKey } from '../accounts/login.ts';
 import { assignLogins, type LoginAssignment } from '../accounts/logins.ts';
 import type { Account } from '../accounts/model.ts';
@@ -30,7 +30,10 @@ export type SettleResult = 'more' | 'settled' | 'waiting';
 export interface Settler {
   /** One bite of work, short enough for the doors to breathe between bites. */
   settleSome(): SettleResult;
-  /** Marks those whose days of grace are over; returns when the next one is due (ms since 1970). */
+  /**
+   * Marks those whose days of grace are over, as many an hour as the limit on removals allows; returns when to look
+   * again (ms since 1970).
+   */
   markExpired(): number | undefined;
 }
 
@@ -38,7 +41,9 @@ const smallBite = 500;
 /** In long work, as in a first sync, larger bites write less for each person. */
 const largeBite = 4_000;
 const longWork = 4;
-const dayMs = 86_400_000;
+const minuteMs = 60_000;
+const hourMs = 60 * minuteMs;
+const dayMs = 24 * hourMs;
 /** Exchanges of logins that reach outside a bite are followed this far. */
 const mostHolderLookups = 50;
 
@@ -279,8 +284,16 @@ export function createSettler(options: SettleOptions): Settler {
     settleSome,
     markExpired() {
       if (policy !== 'disable') return undefined;
-      const next = ledger.markExpired(now() - graceDays * dayMs, 'grace over');
-      return next === undefined ? undefined : next + graceDays * dayMs;
+      const graceMs = graceDays * dayMs;
+      const limit = now() - graceMs;
+      if (ledger.hasExpired(limit)) {
+        // A clock that runs ahead, or fewer days of grace, must not take all of them at once.
+        const most = removalLimit(options.limit, ledger.countPresent());
+        const room = most - ledger.countExpiredSince(now() - hourMs);
+        if (ledger.markExpired(limit, room, 'grace over') === 0) return now() + minuteMs;
+      }
+      const next = ledger.nextExpiry(limit);
+      return next === undefined ? undefined : next + graceMs;
     },
   };
 }

@@ -51,7 +51,7 @@ describe('a person is found', () => {
     world.read('user', [{ id: idOf(1), removed: 'deleted', properties: {} }]);
     world.settle();
     world.now = start + 31 * dayMs;
-    world.rooms.ledger.markExpired(world.now, 'grace over');
+    world.rooms.ledger.markExpired(world.now, 1, 'grace over');
     world.settle();
     expect(await say(world, 'user1')).toContain('it was removed');
   });
@@ -109,7 +109,7 @@ describe('an explanation', () => {
     );
   });
 
-  it('names the groups of whoever is out of scope, and a scope group that the tenant lacks', async () => {
+  it('names the groups of whoever is out of scope, and a scope group that the tenant lacks [pitfall 26]', async () => {
     const world = openWorld({ scope: { groups: ['Stafff', 'Everybody'] } });
     world.read('user', [user(1)]);
     world.read('group', [group(1, 'Everybody'), group(2, 'Visitors', [idOf(1)])]);
@@ -137,7 +137,7 @@ describe('an explanation', () => {
       { mailNickname: null, userPrincipalName: null },
       /because none of the properties that make the login .* has a value/,
     ],
-  ])('says why %s has no account', async (_, properties, sentence) => {
+  ])('says why %s has no account [pitfall 26]', async (_, properties, sentence) => {
     const world = openWorld();
     world.read('user', [user(1, properties)]);
     world.settle();

@@ -240,10 +240,14 @@ describe('days of grace', () => {
       writeAccount(rooms, keyOf(rooms, one), { enabled: false }, { disabledSince });
     writeAccount(rooms, keyOf(rooms, 3), { enabled: false }, { disabledSince: 50, present: false });
     writeAccount(rooms, keyOf(rooms, 5));
-    expect(rooms.ledger.markExpired(100, 'grace over')).toBe(101);
+    expect([rooms.ledger.hasExpired(99), rooms.ledger.hasExpired(100)]).toEqual([false, true]);
+    expect(rooms.ledger.markExpired(100, 5, 'grace over')).toBe(1);
     expect(waiting(rooms)).toEqual([1]);
-    expect(rooms.ledger.markExpired(200, 'grace over')).toBeUndefined();
-    expect(waiting(rooms)).toEqual([1, 2, 4]);
+    expect(rooms.ledger.nextExpiry(100)).toBe(101);
+    rooms.people.done(rooms.people.nextKeys(10));
+    expect(rooms.ledger.markExpired(200, 2, 'grace over')).toBe(2);
+    expect(waiting(rooms)).toEqual([1, 2]);
+    expect(rooms.ledger.nextExpiry(200)).toBeUndefined();
   });
 
   it('do not mark again and again somebody of whom nothing can be said', () => {
@@ -253,10 +257,10 @@ describe('days of grace', () => {
     const key = keyOf(rooms, 1);
     writeAccount(rooms, key, { enabled: false }, { disabledSince: 1 });
     rooms.people.setIssue(key, { kind: 'no-login', detail: '', loginKey: null, since: 0 });
-    rooms.ledger.markExpired(100, 'grace over');
+    rooms.ledger.markExpired(100, 5, 'grace over');
     expect(rooms.people.isEmpty()).toBe(true);
     rooms.people.clearIssue(key);
-    rooms.ledger.markExpired(100, 'grace over');
+    rooms.ledger.markExpired(100, 5, 'grace over');
     expect(rooms.people.isEmpty()).toBe(false);
   });
 });

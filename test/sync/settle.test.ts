@@ -157,6 +157,38 @@ describe('the days of grace', () => {
     expect(rooms.ledger.get(keyOf(rooms, 2))).toMatchObject({ present: true, enabled: true });
   });
 
+  it('over for many at once, as by a clock that ran ahead, delete no more rows an hour than the limit', () => {
+    const { rooms, settler, clock, settle } = makeSettler({ limit: { kind: 'count', n: 12 } });
+    apply(
+      rooms,
+      'user',
+      numbers(30).map((number) => user(number)),
+    );
+    settle();
+    for (const some of [numbers(12), numbers(24).slice(12), numbers(30).slice(24)]) {
+      apply(
+        rooms,
+        'user',
+        some.map((number) => tombstone(number, 'changed')),
+      );
+      settle();
+      clock.now += 2 * 3_600_000;
+    }
+    clock.now += 365 * day;
+    const work = (): number => {
+      settler.markExpired();
+      settle();
+      return rooms.ledger.countPresent();
+    };
+    expect([work(), work()]).toEqual([18, 18]);
+    expect(settler.markExpired()).toBe(clock.now + 60_000);
+    clock.now += 3_600_001;
+    expect([work(), work()]).toEqual([6, 6]);
+    clock.now += 3_600_001;
+    expect(work()).toBe(0);
+    expect(settler.markExpired()).toBeUndefined();
+  });
+
   it('end with a return, whose row is the same', () => {
     const { rooms, clock, settle } = makeSettler();
     apply(rooms, 'user', [user(1)]);
