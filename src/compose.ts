@@ -1,8 +1,6 @@
 // Owns the wiring: the only place that knows every room.
 import { randomBytes, randomUUID } from 'node:crypto';
-import type { Server } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createAdaptorServer } from '@hono/node-server';
 import type { Hono } from 'hono';
 import { compileMapping, type CompiledMapping } from './accounts/decide.ts';
 import { fieldNames } from './accounts/model.ts';
@@ -22,14 +20,17 @@ import {
   renewSubscription,
 } from './graph/subscriptions.ts';
 import { createTokenSource, type TokenSource } from './graph/token.ts';
+import { type Door, openDoor } from './ops/door.ts';
 import type { Log } from './ops/log.ts';
 import { createMetrics, type Metrics } from './ops/metrics.ts';
-import { openState, type State } from './state/database.ts';
+import { openState, type State, StateError } from './state/database.ts';
 import { type Lease, takeLease } from './state/lease.ts';
 import { createStateRooms, type StateRooms } from './state/rooms.ts';
 import { createEngine, type Engine, type GraphSide } from './sync/engine.ts';
 import { createWebhook } from './webhook/app.ts';
 import { createStore } from './webhook/store.ts';
+
+export { openDoor, type Door } from './ops/door.ts';
 
 /** Graph's `Retry-After` is not believed beyond this either. */
 const longestPauseMs = 86_400_000;
@@ -107,6 +108,7 @@ export function openParts(config: Config, log: Log): Parts {
     timing: config.timing,
     publicUrl: config.publicDoor.urls?.notification.replace(/\/graph\/notifications$/, ''),
     newClientState: () => randomBytes(32).toString('base64url'),
+    credentialExpiresAt: tokens.credentialExpiresAt,
     now,
     log,
     metrics,
@@ -194,43 +196,6 @@ function gather(work: () => void): () => void {
 }
 const gatherMs = 10;
 
-/** An open door. */
-export interface Door {
-  readonly port: number;
-  close(): Promise<void>;
-}
-
-/** Listens; resolves once connections are accepted. */
-export function openDoor(app: Hono, host: string, port: number): Promise<Door> {
-  const server = createAdaptorServer({
-    fetch: app.fetch,
-    serverOptions: { maxHeaderSize: 32_768 },
-  }) as Server;
-  server.headersTimeout = 10_000;
-  server.requestTimeout = 60_000;
-  server.keepAliveTimeout = 65_000;
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, () => {
-      server.off('error', reject);
-      const address = server.address();
-      resolve({
-        port: typeof address === 'object' && address !== null ? address.port : port,
-        close: () => closeServer(server),
-      });
-    });
-  });
-}
-
-/** Requests in hand are answered; connections that are only kept alive are cut. */
-async function closeServer(server: Server): Promise<void> {
-  const closed = new Promise((resolve) => server.close(resolve));
-  server.closeIdleConnections();
-  const cut = setTimeout(() => server.closeAllConnections(), 3_000);
-  await closed;
-  clearTimeout(cut);
-}
-
 export interface Service {
   start(signal: AbortSignal): Promise<void>;
   stop(): Promise<void>;
@@ -286,7 +251,7 @@ export async function waitForLease(statePath: string, signal: AbortSignal, log: 
     const lease = takeLease(statePath);
     if (lease) return lease;
     if (Date.now() > until) {
-      throw new Error(
+      throw new StateError(
         `Another gespage-sync process works on ${statePath}. Stop it first, or give this one another STATE_PATH.`,
       );
     }

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { type Context, Hono, type Next } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
+import { StateError } from '../state/database.ts';
 import { createStatusReader } from '../sync/status.ts';
 import { createGate, type Gate, isOwnOrigin } from './gate.ts';
 import { createReadiness } from './health.ts';
@@ -54,6 +55,8 @@ export function createAdmin(options: AdminOptions): Hono {
   );
   app.onError((error, c) => {
     if (error instanceof Problem) return answerProblem(c, error);
+    // The jobs and the probe tell the log.
+    if (error instanceof StateError) return answerProblem(c, new Problem(503, error.message));
     log.error('A request to the private door failed', { error, path: c.req.path });
     return answerProblem(
       c,
@@ -87,8 +90,8 @@ function addProbes(app: Hono, options: AdminOptions): void {
 function addSessions(app: Hono, gate: Gate): void {
   app.post('/session', async (c) => {
     if (!isOwnOrigin(c)) return refuseOrigin(c);
-    const { token } = await c.req.parseBody();
-    if (typeof token === 'string' && gate.signIn(c, token.trim())) return c.redirect('/', 303);
+    const token = await readToken(c);
+    if (token !== undefined && gate.signIn(c, token)) return c.redirect('/', 303);
     return c.html(signInPage('This is not the admin token of the service.'), 401, pageHeaders);
   });
   app.post('/session/end', (c) => {
@@ -96,6 +99,16 @@ function addSessions(app: Hono, gate: Gate): void {
     gate.signOut(c);
     return c.redirect('/', 303);
   });
+}
+
+/** The token that the form holds; none where it is no form, or a broken one. */
+async function readToken(c: Context): Promise<string | undefined> {
+  try {
+    const { token } = await c.req.parseBody();
+    return typeof token === 'string' ? token.trim() : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function addStatusPage(app: Hono, gate: Gate, options: AdminOptions): void {

@@ -23,19 +23,28 @@ const sessionMs = 12 * 3_600_000;
 /** Sessions live in memory; the oldest gives way. */
 const mostSessions = 100;
 
+interface Session {
+  /** Of its id, which is not kept itself. */
+  readonly digest: Buffer;
+  readonly until: number;
+}
+
 /** Makes the gate. */
 export function createGate({ token, now, newSessionId }: GateOptions): Gate {
   const wanted = digest(token);
-  const sessions = new Map<string, number>();
+  let sessions: Session[] = [];
   // Digests have one length, so the comparison takes the same time for every guess.
   const isToken = (given: string): boolean => timingSafeEqual(digest(given), wanted);
 
+  function find(id: string): Session | undefined {
+    const given = digest(id);
+    // All of them, whichever it is: the time taken must not tell where the right one stands.
+    return sessions.filter((session) => timingSafeEqual(session.digest, given))[0];
+  }
+
   function isOpen(id: string | undefined): boolean {
-    if (id === undefined) return false;
-    const until = sessions.get(id);
-    if (until !== undefined && until > now()) return true;
-    sessions.delete(id);
-    return false;
+    const until = id === undefined ? undefined : find(id)?.until;
+    return until !== undefined && until > now();
   }
 
   return {
@@ -47,10 +56,8 @@ export function createGate({ token, now, newSessionId }: GateOptions): Gate {
     signIn(c, given) {
       if (!isToken(given)) return false;
       const id = newSessionId();
-      for (const [old, until] of sessions) {
-        if (until <= now() || sessions.size >= mostSessions) sessions.delete(old);
-      }
-      sessions.set(id, now() + sessionMs);
+      const open = sessions.filter(({ until }) => until > now());
+      sessions = [...open, { digest: digest(id), until: now() + sessionMs }].slice(-mostSessions);
       setCookie(c, cookieName, id, {
         httpOnly: true,
         sameSite: 'Strict',
@@ -62,7 +69,8 @@ export function createGate({ token, now, newSessionId }: GateOptions): Gate {
     },
     signOut(c) {
       const id = deleteCookie(c, cookieName, { path: '/' });
-      if (id !== undefined) sessions.delete(id);
+      const ended = id === undefined ? undefined : find(id);
+      sessions = sessions.filter((session) => session !== ended);
     },
   };
 }

@@ -7,7 +7,7 @@ import type { Engine } from '../sync/engine.ts';
 export interface Readiness {
   readonly status: 'ready' | 'degraded' | 'unready';
   readonly checks: {
-    readonly state: 'writable' | 'not writable';
+    readonly state: 'writable' | 'not writable' | 'damaged' | 'replaced';
     /** The database is opened only at the present schema. */
     readonly migrations: 'current';
     readonly worker: 'alive' | 'starting' | 'stopped' | 'stuck';
@@ -37,6 +37,9 @@ export function createReadiness({ rooms, engine, now, log }: HealthOptions): () 
 
   function proveState(): Readiness['checks']['state'] {
     const at = now();
+    rooms.state.examine();
+    const halted = haltedBy(rooms);
+    if (halted !== undefined) return halted;
     if (proven !== undefined && at - proven.at < provenForMs && at >= proven.at) return proven.state;
     try {
       rooms.meta.flush();
@@ -48,7 +51,8 @@ export function createReadiness({ rooms, engine, now, log }: HealthOptions): () 
           advice: 'Look at the disk of STATE_PATH: space, rights, errors.',
         });
       }
-      proven = { at, state: 'not writable' };
+      // The write itself may have met the damage.
+      proven = { at, state: haltedBy(rooms) ?? 'not writable' };
     }
     return proven.state;
   }
@@ -63,6 +67,12 @@ export function createReadiness({ rooms, engine, now, log }: HealthOptions): () 
     const degraded = works ? findTrouble(rooms, engine, now()) : [];
     return { status: !works ? 'unready' : degraded.length > 0 ? 'degraded' : 'ready', checks, degraded };
   };
+}
+
+/** What no waiting mends. */
+function haltedBy({ state }: StateRooms): 'damaged' | 'replaced' | undefined {
+  const kind = state.trouble()?.kind;
+  return kind === 'damaged' || kind === 'replaced' ? kind : undefined;
 }
 
 function judgeWorker(engine: Pick<Engine, 'loops'>, now: number): Readiness['checks']['worker'] {

@@ -8,7 +8,7 @@ import type { Engine } from '../sync/engine.ts';
 
 export interface AdminOptions {
   readonly rooms: StateRooms;
-  readonly engine: Pick<Engine, 'asked' | 'notified' | 'mode' | 'loops'>;
+  readonly engine: Pick<Engine, 'asked' | 'notified' | 'mode' | 'loops' | 'credentialExpiresAt'>;
   readonly metrics: Pick<
     Metrics,
     'render' | 'summarisePropagation' | 'beforeRender' | 'setSubscriptionExpiry'

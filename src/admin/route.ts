@@ -83,7 +83,9 @@ function check(schema: z.ZodType, value: unknown, where: string): unknown {
 }
 
 async function readBody(c: Context): Promise<unknown> {
-  const text = await c.req.text();
+  const text = await c.req.text().catch(() => {
+    throw new Problem(400, 'Nothing was done: the body did not arrive as a whole. Send it again.');
+  });
   if (text.trim() === '') return {};
   if (!/^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(c.req.header('content-type') ?? ''))
     throw new Problem(415, 'Send the body as JSON, with the header "content-type: application/json".');

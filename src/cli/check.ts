@@ -5,7 +5,9 @@ import { fieldNames } from '../accounts/model.ts';
 import { unmatchedPatterns } from '../accounts/scope.ts';
 import { type Config, readConfig } from '../config.ts';
 import { createSqlTarget } from '../gespage/sql/create-sql-target.ts';
+import { StateError } from '../state/database.ts';
 import { viewStreams } from '../state/overview.ts';
+import { wayBack } from '../state/trouble.ts';
 import { checkGraph } from './check-graph.ts';
 import { checkPublicUrl } from './check-public.ts';
 import { isServed, withRooms } from './database.ts';
@@ -26,11 +28,11 @@ export async function check(io: Io): Promise<Outcome> {
     return conclude([...problems, ...hints], 2);
   }
   const { config } = result;
-  const served = isServed(config.state.path);
+  const { served, findings: state } = await lookAtState(config);
   const findings = [
     ok('configuration', `Every variable is usable; mode: ${config.mode}.`),
     ...hints,
-    ...(await checkState(config, served)),
+    ...state,
   ];
   io.progress('asking Microsoft …');
   findings.push(...(await checkGraph(config, io)));
@@ -52,32 +54,36 @@ function conclude(findings: readonly Finding[], code: 0 | 1 | 2): Outcome {
   return { code, data: { ok: count === 0, findings }, text: `${alignColumns(rows)}\n\n${end}` };
 }
 
+async function lookAtState(config: Config): Promise<{ served: boolean; findings: Finding[] }> {
+  try {
+    const served = isServed(config.state.path);
+    return { served, findings: await checkState(config, served) };
+  } catch (error) {
+    // The message says what to do as well.
+    if (error instanceof StateError) return { served: false, findings: [failed('state', error.message)] };
+    throw error;
+  }
+}
+
 async function checkState(config: Config, served: boolean): Promise<Finding[]> {
   const { path } = config.state;
   if (!existsSync(path)) {
     return [note('state', `There is no state database at ${path} yet; the service makes it when it starts.`)];
   }
-  try {
-    return await withRooms(path, (rooms) => {
-      rooms.meta.flush();
-      const who = served ? 'The service runs on it.' : 'No service runs on it now.';
-      const findings = [
-        ok('state', `The state database ${path} is writable and of the present schema. ${who}`),
-      ];
-      const isRead =
-        viewStreams(rooms.state).filter((stream) => stream.fullCompletedAt !== null).length === 2;
-      return isRead ? [...findings, ...checkGroupNames(config, [...rooms.reach.groups()])] : findings;
-    });
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    return [
-      failed(
-        'state',
-        message,
-        'Look at the disk and the rights of STATE_PATH; after an update run "gespage-sync migrate".',
-      ),
+  return withRooms(path, (rooms) => {
+    rooms.meta.flush();
+    const verdict = rooms.state.sql('PRAGMA quick_check(1)').pluck().get() as string;
+    if (verdict !== 'ok') {
+      const what = `The state database ${path} is damaged: ${verdict.replaceAll('\n', ' ')}.`;
+      return [failed('state', what, wayBack(path))];
+    }
+    const who = served ? 'The service runs on it.' : 'No service runs on it now.';
+    const findings = [
+      ok('state', `The state database ${path} is whole, writable and of the present schema. ${who}`),
     ];
-  }
+    const isRead = viewStreams(rooms.state).filter((stream) => stream.fullCompletedAt !== null).length === 2;
+    return isRead ? [...findings, ...checkGroupNames(config, [...rooms.reach.groups()])] : findings;
+  });
 }
 
 /** A group name that is spelt wrong puts nobody in scope, in silence. */

@@ -17,8 +17,8 @@ export function note(part: string, what: string, advice?: string): Finding {
   return { part, verdict: 'note', what, ...(advice !== undefined && { advice }) };
 }
 
-export function failed(part: string, what: string, advice: string): Finding {
-  return { part, verdict: 'failed', what, advice };
+export function failed(part: string, what: string, advice?: string): Finding {
+  return { part, verdict: 'failed', what, ...(advice !== undefined && { advice }) };
 }
 
 export function skipped(part: string, what: string): Finding {

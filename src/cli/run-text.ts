@@ -33,12 +33,22 @@ function endLine(run: RunStatus): string {
     case 'failed':
       return `The resync failed: ${run.error ?? 'no reason is known'} Nothing was removed because of it.`;
     case 'held':
-      return `The resync is done (${describeCounts(run.counts)}), but removals are held for approval: look with "gespage-sync holds".`;
+      return `The resync is done (${describeCounts(run.counts)}), but ${heldPart(run.counts)}`;
     case 'queued':
     case 'running':
     case 'succeeded':
       return `The resync is done: ${describeCounts(run.counts)}.`;
   }
+}
+
+function heldPart(counts: RunStatus['counts']): string {
+  const memberships = counts?.['heldMemberships'] ?? 0;
+  const removals = 'removals are held for approval: look with "gespage-sync holds".';
+  if (memberships === 0) return removals;
+  return (
+    `${memberships.toLocaleString('en')} memberships that it did not show are kept: if they are really gone, run this ` +
+    `command once more.${(counts?.['held'] ?? 0) > 0 ? ` And ${removals}` : ''}`
+  );
 }
 
 function planLines(run: RunStatus & { readonly plan: unknown }): string[] {

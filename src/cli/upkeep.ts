@@ -3,6 +3,7 @@ import { backUp } from '../state/backup.ts';
 import { openState } from '../state/database.ts';
 import { takeLease } from '../state/lease.ts';
 import { countMigrations } from '../state/migration-list.ts';
+import { troubleKindOf } from '../state/trouble.ts';
 import { requireFile } from './database.ts';
 import { CommandFailure, type Io, type Outcome } from './io.ts';
 import { requireStatePath } from './settings.ts';
@@ -32,6 +33,8 @@ function openRunning(statePath: string) {
   try {
     return openState(statePath, { migrations: 'require' });
   } catch (error) {
+    // Trouble with the file has words of its own.
+    if (troubleKindOf(error) !== undefined) throw error;
     throw new CommandFailure(
       1,
       `Another process works on ${statePath} with another version of this program: ${error instanceof Error ? error.message : String(error)}`,
@@ -47,6 +50,7 @@ export async function backup(file: string, io: Io): Promise<Outcome> {
   const { bytes } = await backUp(statePath, file);
   const text =
     `The state database was copied to ${file} (${(bytes / 1_048_576).toFixed(1)} MB) and the copy checked. It holds personal data ` +
-    'and the client states of the subscriptions: keep it as safe as the original.';
+    'and the client states of the subscriptions: keep it as safe as the original. To restore it, stop the service, move the ' +
+    `files ${statePath}, -wal and -shm aside, put the copy in the place of the first, and start again.`;
   return { code: 0, data: { file, bytes }, text };
 }

@@ -50,7 +50,7 @@ function parseSqlite(rest: string): Parsed<SqlTarget> {
 function parseServer(kind: 'postgres' | 'mysql', text: string): Parsed<SqlTarget> {
   const encoding =
     'write special characters of user and password percent-encoded (@ as %40, / as %2F, # as %23, % as %25)';
-  if (!URL.canParse(text))
+  if (!text.startsWith(`${kind}://`) || !URL.canParse(text))
     return refuse(
       `cannot be read as an address; write it as ${kind}://USER:PASSWORD@HOST/DATABASE and ${encoding}`,
     );
@@ -61,13 +61,37 @@ function parseServer(kind: 'postgres' | 'mysql', text: string): Parsed<SqlTarget
   if (password === undefined || database === undefined || decode(url.username) === undefined)
     return refuse(`has a % that begins no percent-encoded character; ${encoding}`);
   if (url.hash !== '') return refuse(`holds a #; ${encoding}`);
+  // A / in the user or the password ends the host too early, and the rest would be shown as the database's name.
+  if (url.pathname.includes('@')) return refuse(`holds an @ behind the host; ${encoding}`);
   // PostgreSQL's own way to name a socket's directory.
   const socket = kind === 'postgres' ? url.searchParams.get('host') : null;
   const host = url.host || (socket ?? '');
   if (host === '') return refuse(`names no host; write it as ${kind}://USER:PASSWORD@HOST/DATABASE`);
   if (database === '' || database.includes('/'))
     return refuse(`must name one database after the host; write it as ${kind}://USER:PASSWORD@HOST/DATABASE`);
+  const problem =
+    kind === 'mysql' ? findMysqlProblem(url.searchParams) : findPostgresProblem(url.searchParams);
+  if (problem !== undefined) return refuse(problem);
   return accept({ kind, url: text, host, database, password: password || undefined });
+}
+
+const sslModes = /^(disabled?|required?|verify[-_](ca|identity|full))$/i;
+
+/** A misspelt parameter would otherwise silently mean plain text. */
+function findMysqlProblem(parameters: URLSearchParams): string | undefined {
+  const known = ['ssl-mode', 'sslmode', 'ssl-ca'];
+  if ([...parameters.keys()].some((name) => !known.includes(name)))
+    return 'has a parameter that is not known; MariaDB and MySQL take ssl-mode and ssl-ca';
+  const mode = parameters.get('ssl-mode') ?? parameters.get('sslmode');
+  if (mode !== null && !sslModes.test(mode))
+    return 'has an ssl-mode that is not known; write disabled, required, verify-ca or verify-identity';
+  return undefined;
+}
+
+function findPostgresProblem(parameters: URLSearchParams): string | undefined {
+  return parameters.get('schema') === ''
+    ? 'has an empty schema=; name a schema, or leave the parameter out'
+    : undefined;
 }
 
 function decode(text: string): string | undefined {

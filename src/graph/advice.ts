@@ -51,7 +51,7 @@ const signInAdvice: Readonly<Record<string, string>> = {
 /** Advice for a refused sign-in, by its code (`AADSTS…`, MSAL's, or our own). */
 export function adviceForSignIn(code: string): string {
   return (
-    signInAdvice[code] ??
+    (Object.hasOwn(signInAdvice, code) ? signInAdvice[code] : undefined) ??
     `Compare AZURE_TENANT_ID, AZURE_CLIENT_ID and the credential with the application ${registration}; Sign-in logs > Service principal sign-ins there tells the reason.`
   );
 }

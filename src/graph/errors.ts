@@ -3,7 +3,7 @@ import { adviceFor, adviceForNetwork, adviceForSignIn } from './advice.ts';
 import type { FailureKind } from './failure-kind.ts';
 import { headerOf, retryAfterOf, type HeaderSource } from './headers.ts';
 import { isSignInError, signInFacts } from './sign-in-errors.ts';
-import { isRecord, recordOf, textOf } from './unknown-values.ts';
+import { codeOf, isRecord, recordOf, textOf } from './unknown-values.ts';
 
 export type { FailureKind } from './failure-kind.ts';
 
@@ -216,7 +216,7 @@ function errorFields(cause: unknown): ErrorFields {
   const outer = recordOf(cause);
   // `fetch` hides the system error in `cause`.
   const inner = recordOf(outer['cause']);
-  return { name: textOf(outer['name']), code: textOf(outer['code']) ?? textOf(inner['code']) };
+  return { name: codeOf(outer['name']), code: codeOf(outer['code']) ?? codeOf(inner['code']) };
 }
 
 /** All codes of an error body, outermost first. Both spellings of the inner error occur. */
@@ -224,8 +224,8 @@ function errorCodes(body: unknown): string[] {
   const codes: string[] = [];
   let level: unknown = recordOf(body)['error'];
   for (let depth = 0; depth < 10 && isRecord(level); depth += 1) {
-    const code = textOf(level['code']);
-    if (code !== undefined) codes.push(code.replace(/[^\w.:-]+/g, '_'));
+    const code = codeOf(level['code']);
+    if (code !== undefined) codes.push(code);
     level = level['innerError'] ?? level['innererror'];
   }
   return codes;
@@ -239,16 +239,18 @@ function mostSpecific(codes: readonly string[]): string | undefined {
 }
 
 function requestIdOf(input: ClassifyInput): string | undefined {
-  const fromHeader = headerOf(input.headers, 'request-id');
-  if (fromHeader !== undefined) return fromHeader;
   const error = recordOf(recordOf(input.body)['error']);
   const inner = recordOf(error['innerError'] ?? error['innererror']);
-  return textOf(inner['request-id']) ?? headerOf(input.headers, 'client-request-id');
+  return (
+    codeOf(headerOf(input.headers, 'request-id')) ??
+    codeOf(inner['request-id']) ??
+    codeOf(headerOf(input.headers, 'client-request-id'))
+  );
 }
 
 /** Graph's own words, for people only: without addresses, which can carry tokens, and not longer than a line or two. */
 function saying(body: unknown): string {
-  const message = textOf(recordOf(recordOf(body)['error'])['message'], 2000);
+  const message = textOf(recordOf(recordOf(body)['error'])['message'], 500);
   if (message === undefined) return '';
   const safe = message
     .replace(/[a-z][a-z0-9+.-]*:\/\/\S+/gi, '[link]')

@@ -109,6 +109,8 @@ function step(run: Step): Middleware {
 
 /** Stops waiting for what cannot itself be stopped. */
 async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  // Its failure must not become one that was caught nowhere, which ends the process.
+  promise.catch(() => undefined);
   signal.throwIfAborted();
   let stop = (): void => undefined;
   const aborted = new Promise<never>((_resolve, reject) => {

@@ -23,21 +23,28 @@ export interface PauseGateOptions {
   onPause?(untilMs: number): void;
 }
 
+/** A remembered pause that would last longer was written by another clock. */
+const longestRemembered = 3_600_000;
+
 /** Waits up to this long are slept in memory. */
 const longestSleepMs = 2000;
 
 /** Makes the tenant's gate. Requests sent while throttled count against the quota, so all share one. */
 export function createPauseGate(options: PauseGateOptions): PauseGate {
   let until = options.until ?? 0;
+  /** What was asked for last: no pause lasts longer, even when the clock is set back. */
+  let asked = Math.min(Math.max(0, until - options.now()), longestRemembered);
   return {
     until: () => until,
     pause(untilMs) {
       if (!(untilMs > until)) return;
       until = untilMs;
+      asked = untilMs - options.now();
       if (untilMs - options.now() > longestSleepMs) options.onPause?.(untilMs);
     },
     async pass(signal) {
       for (;;) {
+        until = Math.min(until, options.now() + asked);
         const waitMs = until - options.now();
         if (waitMs <= 0) return;
         if (waitMs > longestSleepMs) throw paused(waitMs);

@@ -1,7 +1,7 @@
 // Owns the meaning of a failed sign-in: what MSAL throws and what the token endpoint answers.
 import type { FailureKind } from './failure-kind.ts';
 import { headerOf, type HeaderSource } from './headers.ts';
-import { recordOf, textOf } from './unknown-values.ts';
+import { codeOf, recordOf, textOf } from './unknown-values.ts';
 
 /** A failed sign-in: what MSAL threw, and the last answer on the way if there was one. */
 export interface SignInTrouble {
@@ -50,7 +50,7 @@ export function isSignInError(input: SignInTrouble): boolean {
 export function signInFacts(input: SignInTrouble): SignInFacts {
   const thrown = recordOf(input.cause);
   const body = recordOf(input.body);
-  const oauthError = textOf(body['error']) ?? textOf(thrown['errorCode']) ?? 'unknown';
+  const oauthError = codeOf(body['error']) ?? codeOf(thrown['errorCode']) ?? 'unknown';
   const number = aadstsNumber(thrown, body);
   const status = input.status ?? numeric(thrown['status']);
   const passing =
@@ -60,7 +60,7 @@ export function signInFacts(input: SignInTrouble): SignInFacts {
     kind: kindOf(status, passing && !(refused && number !== undefined)),
     code: number === undefined ? oauthError : `AADSTS${number}`,
     status,
-    traceId: textOf(body['trace_id']) ?? headerOf(input.headers, 'x-ms-request-id'),
+    traceId: codeOf(body['trace_id']) ?? codeOf(headerOf(input.headers, 'x-ms-request-id')),
   };
 }
 

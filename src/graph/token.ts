@@ -1,7 +1,7 @@
 // Owns signing in: one access token for Microsoft Graph, kept in memory and renewed ahead of its end.
 import { ConfidentialClientApplication, LogLevel, type Configuration } from '@azure/msal-node';
 import { readClientCertificate } from './certificate.ts';
-import { classify, GraphFailure } from './errors.ts';
+import { classify, GraphFailure, unreadable } from './errors.ts';
 import { createTokenWire, type TokenWire } from './token-wire.ts';
 import { recordOf } from './unknown-values.ts';
 
@@ -46,6 +46,8 @@ const requestTimeoutMs = 30_000;
 /** A token is renewed this long before its end, or in the last fifth of a short life. */
 const aheadMs = 5 * 60_000;
 const aheadShare = 0.2;
+/** No longer life is believed: Entra's tokens live about an hour, and a day at most for a client like this. */
+const longestLifeMs = 24 * 60 * 60_000;
 /** After a failed renewal ahead of the end, the next one is tried no sooner than this. */
 const renewalPauseMs = 10_000;
 
@@ -67,10 +69,14 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
       // A new application each time: MSAL's own memory would otherwise block all attempts for a minute after one 5xx.
       const application = new ConfidentialClientApplication(configuration(options, credentialPart, wire));
       const result = await application.acquireTokenByClientCredential({ scopes: [scope], skipCache: true });
-      if (!result?.accessToken || result.expiresOn === null) throw new Error('MSAL gave no token');
-      const expiresAt = result.expiresOn.getTime();
+      const value: unknown = result?.accessToken;
+      if (typeof value !== 'string' || !/^[\u0020-\u007e]+$/.test(value))
+        throw unreadable(operation, 'it holds no token that could be sent');
+      const endsAt = result?.expiresOn?.getTime() ?? Number.NaN;
+      if (Number.isNaN(endsAt)) throw unreadable(operation, 'it does not say for how long its token lives');
+      const expiresAt = Math.min(endsAt, options.now() + longestLifeMs);
       const ahead = Math.min(aheadMs, (expiresAt - options.now()) * aheadShare);
-      return { value: result.accessToken, expiresAt, renewAt: expiresAt - Math.max(0, ahead) };
+      return { value, expiresAt, renewAt: expiresAt - Math.max(0, ahead) };
     } catch (thrown) {
       const trouble = wire.trouble();
       throw classify({ operation, ...trouble, cause: trouble.cause ?? thrown });

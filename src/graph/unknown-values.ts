@@ -14,3 +14,8 @@ export function recordOf(value: unknown): Record<string, unknown> {
 export function textOf(value: unknown, limit = 200): string | undefined {
   return typeof value === 'string' && value !== '' ? value.slice(0, limit) : undefined;
 }
+
+/** A code or an id of which nothing is known, as it may stand in a message and in a log. */
+export function codeOf(value: unknown): string | undefined {
+  return textOf(value)?.replace(/[^\w.:-]+/g, '_');
+}

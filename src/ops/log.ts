@@ -1,4 +1,5 @@
 // Owns the log: one narrow interface for all rooms, JSON lines or text for people, never a secret.
+import { channel } from 'node:diagnostics_channel';
 import { destination as openDestination, pino, stdTimeFunctions } from 'pino';
 import { prettyFactory } from 'pino-pretty';
 import { cleanFields, cleanText, createSecretFilter } from './redaction.ts';
@@ -102,6 +103,9 @@ export interface MemoryLog extends Log {
   clear(): void;
 }
 
+/** Carries every line of every memory log, for whoever looks for what must stand in none. */
+const keptLines = channel('gespage-sync:memory-log');
+
 /** A log for tests: the real one with all levels on, kept in memory. */
 export function createMemoryLog(secrets: readonly string[] = []): MemoryLog {
   const lines: LogLine[] = [];
@@ -111,6 +115,7 @@ export function createMemoryLog(secrets: readonly string[] = []): MemoryLog {
       const { level, msg, time: _, ...fields } = JSON.parse(line) as Record<string, unknown>;
       lines.push({ level: level as LogLevel, message: msg as string, fields });
       text += line;
+      keptLines.publish(line);
     },
   };
   return {

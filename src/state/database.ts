@@ -1,12 +1,17 @@
-// Owns the state database file: opening, durability settings, migrations, transactions.
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+// Owns the state database: durability settings, migrations, transactions, and what its file is in trouble with.
+import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import Database from 'better-sqlite3';
+import type Database from 'better-sqlite3';
 import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3';
 import type { MigrationMeta } from 'drizzle-orm/migrator';
+import { openFile } from './database-file.ts';
 import { drizzle, readMigrationFiles } from './drizzle.ts';
+import { guardStatements } from './guarded.ts';
 import * as schema from './schema.ts';
+import { describeOpening, describeWorking, isOfSqlite, StateError, troubleKindOf } from './trouble.ts';
+
+export { StateError } from './trouble.ts';
 
 export type Statement = Database.Statement<unknown[]>;
 
@@ -23,14 +28,16 @@ export interface State {
   transaction<T>(work: () => T): T;
   /** A transaction that returns only when it, and all before it, would survive a power cut. Never nested. */
   durably<T>(work: () => T): T;
+  /**
+   * What is wrong with the file; undefined while all is well. A full disk or a lock is forgotten with the next durable
+   * transaction; once the file is damaged or replaced, nothing is written to it any more.
+   */
+  trouble(): StateError | undefined;
+  /** Looks whether the file is still the one that was opened. */
+  examine(): void;
   /** Writes a consistent copy to a file while the service runs. */
   backup(file: string): Promise<void>;
   close(): void;
-}
-
-/** The state database cannot be used; the message says why and what to do. */
-export class StateError extends Error {
-  override readonly name = 'StateError';
 }
 
 const ownMigrations = fileURLToPath(new URL('../../drizzle', import.meta.url));
@@ -44,18 +51,24 @@ export interface OpenOptions {
   readonly migrations?: 'apply' | 'require';
   /** Where the migrations lie, if not where the product has them. */
   readonly migrationsFolder?: string;
+  /** How long a lock of another process is waited for, ms. */
+  readonly patienceMs?: number;
 }
 
+/** While SQLite waits for a lock of another process, the doors wait too. A command has nobody to keep waiting. */
+const lockPatienceMs = { apply: 2_000, require: 10_000 };
+
 /**
- * Opens (or creates) the state database and brings it to the present schema.
+ * Opens (or creates) the state database and brings it to the present schema. Every error that its file causes, now and
+ * later, is a StateError in words for the operator.
  * @throws StateError naming the file, and the migration where one failed.
  */
 export function openState(file: string, options: OpenOptions = {}): State {
-  const existed = existsSync(file);
-  let sqlite: Database.Database | undefined;
+  const { migrations = 'apply', migrationsFolder = ownMigrations } = options;
+  const isNew = !existsSync(file);
+  const sqlite = openFile(file, options.patienceMs);
   try {
-    if (file !== ':memory:') mkdirSync(path.dirname(path.resolve(file)), { recursive: true });
-    sqlite = new Database(file, { timeout: 10_000 });
+    refuseForeign(file, sqlite);
     sqlite.pragma('journal_mode = WAL');
     // Between durable transactions no fsync is needed: whatever a power cut takes is read from Graph again.
     sqlite.pragma('synchronous = NORMAL');
@@ -63,17 +76,58 @@ export function openState(file: string, options: OpenOptions = {}): State {
     sqlite.pragma('cache_size = -16000');
     sqlite.pragma('temp_store = FILE');
     sqlite.pragma('journal_size_limit = 67108864');
+    bringUpToDate(file, sqlite, migrations, migrationsFolder);
+    sqlite.pragma(`busy_timeout = ${options.patienceMs ?? lockPatienceMs[migrations]}`);
   } catch (error) {
-    sqlite?.close();
-    throw new StateError(
-      `The state database ${file} cannot be opened: ${messageOf(error)}. ` +
-        (existed
-          ? 'Restore it from a backup, or move it aside: it is rebuilt from the tenant at the next start.'
-          : 'Check that the folder exists and that this account may write there (STATE_PATH).'),
-    );
+    sqlite.close();
+    if (isNew) removeEmpty(file);
+    throw isOfSqlite(error) ? describeOpening(file, error) : error;
   }
+  return guardState(file, sqlite);
+}
+
+function guardState(file: string, sqlite: Database.Database): State {
+  const opened = identify(file);
+  /** Lasts until the next start. */
+  let halt: StateError | undefined;
+  let passing: StateError | undefined;
+
+  function stop(error: StateError): void {
+    if (halt) return;
+    halt = error;
+    if (sqlite.open) sqlite.pragma('query_only = ON');
+  }
+
+  /** Trouble with the file in words; everything else as it is. */
+  function translate(error: unknown): unknown {
+    const kind = troubleKindOf(error);
+    if (kind === undefined) return error;
+    if (halt) return halt;
+    const told = error instanceof StateError ? error : describeWorking(file, kind, error);
+    if (kind === 'damaged') stop(told);
+    else passing = told;
+    return told;
+  }
+
+  function attempt<T>(work: () => T): T {
+    if (halt) throw halt;
+    try {
+      return work();
+    } catch (error) {
+      throw translate(error);
+    }
+  }
+
+  /** Nothing of a transaction is kept in which the file turned out to be damaged, whoever caught that. */
+  const whole = <T>(work: () => T) => {
+    const result = work();
+    if (halt) throw halt;
+    return result;
+  };
+
+  guardStatements(sqlite, { translate, isHalted: () => halt });
   const statements = new Map<string, Statement>();
-  const state: State = {
+  return {
     path: file,
     db: drizzle(sqlite, { schema }),
     sql(text) {
@@ -84,31 +138,54 @@ export function openState(file: string, options: OpenOptions = {}): State {
       }
       return statement;
     },
-    transaction: (work) => (sqlite.inTransaction ? work() : sqlite.transaction(work).immediate()),
-    durably(work) {
-      // FULL: the commit returns after the log, with everything before it, is on disk. `exec` is the cheaper way to say so.
-      sqlite.exec('PRAGMA synchronous = FULL');
-      try {
-        return sqlite.transaction(work).immediate();
-      } finally {
-        sqlite.exec('PRAGMA synchronous = NORMAL');
-      }
+    transaction: (work) =>
+      sqlite.inTransaction ? work() : attempt(() => sqlite.transaction(() => whole(work)).immediate()),
+    durably: (work) =>
+      attempt(() => {
+        // FULL: the commit returns after the log, with everything before it, is on disk. `exec` is the cheaper way to say so.
+        sqlite.exec('PRAGMA synchronous = FULL');
+        try {
+          const result = sqlite.transaction(() => whole(work)).immediate();
+          passing = undefined;
+          return result;
+        } finally {
+          sqlite.exec('PRAGMA synchronous = NORMAL');
+        }
+      }),
+    trouble: () => halt ?? passing,
+    examine() {
+      if (opened === undefined || halt || identify(file) === opened) return;
+      stop(describeWorking(file, 'replaced', new Error('it was removed or replaced')));
     },
     async backup(target) {
-      await sqlite.backup(target);
+      try {
+        await sqlite.backup(target);
+      } catch (error) {
+        const kind = troubleKindOf(error);
+        throw kind === undefined ? error : describeWorking(target, kind, error);
+      }
     },
     close() {
       statements.clear();
       sqlite.close();
     },
   };
+}
+
+/** What a first start leaves behind that found no room: the next one must not take it for a loss. */
+function removeEmpty(file: string): void {
+  if (statSync(file, { throwIfNoEntry: false })?.size === 0) rmSync(file);
+}
+
+/** Which file lies there; undefined for a database without one. */
+function identify(file: string): string | undefined {
+  if (file === ':memory:') return undefined;
   try {
-    bringUpToDate(file, sqlite, options.migrations ?? 'apply', options.migrationsFolder ?? ownMigrations);
-  } catch (error) {
-    sqlite.close();
-    throw error;
+    const { dev, ino } = statSync(file);
+    return `${dev} ${ino}`;
+  } catch {
+    return 'none';
   }
-  return state;
 }
 
 function bringUpToDate(
@@ -142,13 +219,40 @@ function bringUpToDate(
     try {
       if (migration) applyMigration(sqlite, migration);
     } catch (error) {
+      const failed = `The migration ${tag} of the state database ${file} failed`;
       throw new StateError(
-        `The migration ${tag} of the state database ${file} failed: ${messageOf(error)}. ` +
-          'Nothing of it was kept. Restore a backup or move the file aside: it is rebuilt from the tenant.',
+        troubleKindOf(error) === undefined
+          ? `${failed}: ${messageOf(error)}. Nothing of it was kept. Install again the version that wrote the file, and ` +
+              'report this as a defect.'
+          : `${failed}. Nothing of it was kept. ${describeOpening(file, error).message}`,
       );
     }
   }
 }
+
+/** STATE_PATH may name the database of some other program, which must not find our tables in it. */
+function refuseForeign(file: string, sqlite: Database.Database): void {
+  const names = sqlite
+    .prepare<[], string>(
+      `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'`,
+    )
+    .pluck()
+    .all();
+  if (names.length === 0 || names.some((name) => ownTables.has(name))) return;
+  throw new StateError(
+    `The file ${file} is the database of another program: it holds the table ${names[0] ?? ''} and none of ours. Nothing ` +
+      'was changed. Give STATE_PATH a path of its own.',
+  );
+}
+
+const ownTables: ReadonlySet<string> = new Set([
+  '__drizzle_migrations',
+  'meta',
+  'stream',
+  'notification',
+  'account',
+  'subscription',
+]);
 
 /**
  * One migration in one transaction, recorded as drizzle records it. Drizzle's own migrator takes all of them in a

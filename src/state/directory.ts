@@ -64,6 +64,16 @@ interface Row {
 
 const sweepRange = 5_000;
 
+/**
+ * Memberships that a complete round did not show. Not those of soft-deleted members, which Graph keeps too, and not
+ * those of a group that hides its members and showed none at all.
+ */
+export const staleMemberships = `FROM membership m WHERE m.group_key > :after AND m.group_key <= :last AND m.read < :before
+  AND (SELECT state FROM directory_object WHERE key = m.member_key) <> 'soft-deleted'
+  AND NOT EXISTS (SELECT 1 FROM directory_object g WHERE g.key = m.group_key
+    AND g.properties ->> 'visibility' = 'HiddenMembership'
+    AND NOT EXISTS (SELECT 1 FROM membership s WHERE s.group_key = m.group_key AND s.read >= :before))`;
+
 export function createDirectory(state: State, meta: Meta): Directory {
   let reservedReads = meta.counter('read');
   let lastRead = reservedReads;
@@ -251,8 +261,8 @@ export function createDirectory(state: State, meta: Meta): Directory {
       lastRead += 1;
       // Numbers are reserved on disk before they are given out: after a crash none is given twice.
       if (lastRead > reservedReads) {
+        meta.setCounter('read', lastRead + 1_000);
         reservedReads = lastRead + 1_000;
-        meta.setCounter('read', reservedReads);
       }
       return lastRead;
     },
@@ -336,11 +346,7 @@ export function createDirectory(state: State, meta: Meta): Directory {
    */
   function sweepEdges(afterKey: number, last: number, beforeRead: number, cause: Cause): void {
     const range = { after: afterKey, last, before: beforeRead };
-    const stale = `FROM membership m WHERE m.group_key > :after AND m.group_key <= :last AND m.read < :before
-      AND (SELECT state FROM directory_object WHERE key = m.member_key) <> 'soft-deleted'
-      AND NOT EXISTS (SELECT 1 FROM directory_object g WHERE g.key = m.group_key
-        AND g.properties ->> 'visibility' = 'HiddenMembership'
-        AND NOT EXISTS (SELECT 1 FROM membership s WHERE s.group_key = m.group_key AND s.read >= :before))`;
+    const stale = staleMemberships;
     state
       .sql(
         `INSERT INTO unsettled(key, cause) SELECT m.member_key, :cause ${stale} AND m.nested = 0

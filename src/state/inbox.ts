@@ -65,15 +65,18 @@ export interface Inbox {
    * looked at again after growing delays until two looks agree.
    */
   advance(resource: StreamName, ping: Ping, outcome: Outcome, now: number): void;
+  /** After the clock was set back: what would now be due in more than an hour is due at once. */
+  pullIn(now: number): void;
   /** Asks for a look at objects of which nobody was notified. */
   lookAt(resource: StreamName, ids: readonly string[], now: number): void;
   /** Puts a ping off to a time without counting an attempt, as when Graph asks for a pause. */
   postpone(resource: StreamName, ping: Ping, until: number, error: string): void;
   /** Whether a notification of a subscription that was not known came between these times. */
   cameUnknown(from: number, to: number): boolean;
-  /** Forgets accepted notifications that were folded and are older than `keepMs`. */
-  prune(now: number, keepMs: number): void;
 }
+
+/** No look is put off for longer. */
+const longestWait = 3_600_000;
 
 export function createInbox(state: State, meta: Meta): Inbox {
   const insert = state.sql(
@@ -81,6 +84,10 @@ export function createInbox(state: State, meta: Meta): Inbox {
      VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const newest = state.sql('SELECT max(id) FROM notification').pluck();
+  // What was forged says nothing of Microsoft.
+  const newestAccepted = state
+    .sql(`SELECT max(received_at) FROM notification WHERE id > ? AND id <= ? AND verdict = 'accepted'`)
+    .pluck();
   const signals = state.sql(
     `SELECT DISTINCT subscription_id AS subscriptionId, resource, event, kind FROM notification
      WHERE id > ? AND id <= ? AND verdict = 'accepted' AND (kind <> 'change' OR object_id IS NULL)`,
@@ -109,6 +116,7 @@ export function createInbox(state: State, meta: Meta): Inbox {
     `UPDATE ping SET attempt = ?, shown = ?, due_at = ?, error = ?
      WHERE resource = ? AND object_id = ? AND version = ?`,
   );
+  const pullIn = state.sql('UPDATE ping SET due_at = ? WHERE resource = ? AND due_at > ?');
   // A random version below zero: versions are never used twice, or an old look could close a newer ping.
   const lookAt = state.sql(
     `INSERT INTO ping(resource, object_id, version, first_at, due_at)
@@ -152,7 +160,8 @@ export function createInbox(state: State, meta: Meta): Inbox {
         const found = signals.all(cursor, last) as StreamSignal[];
         fold.run({ cursor, last, now });
         meta.setCounter('inbox-cursor', last);
-        meta.setCounter('last-notification-at', now);
+        const receivedAt = newestAccepted.get(cursor, last) as number | null;
+        if (receivedAt !== null) meta.setCounter('last-notification-at', receivedAt);
         return found;
       });
     },
@@ -185,6 +194,9 @@ export function createInbox(state: State, meta: Meta): Inbox {
         ping.version,
       );
     },
+    pullIn(now) {
+      for (const resource of ['users', 'groups']) pullIn.run(now, resource, now + longestWait);
+    },
     lookAt(resource, ids, now) {
       for (const id of ids) lookAt.run(resource, id, now, now);
     },
@@ -198,10 +210,5 @@ export function createInbox(state: State, meta: Meta): Inbox {
            AND received_at BETWEEN ? AND ? LIMIT 1`,
         )
         .get(from, to) !== undefined,
-    prune(now, keepMs) {
-      state
-        .sql(`DELETE FROM notification WHERE id <= ? AND received_at < ? AND verdict = 'accepted'`)
-        .run(meta.counter('inbox-cursor'), now - keepMs);
-    },
   };
 }

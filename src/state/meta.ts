@@ -7,7 +7,9 @@ export type CounterName =
   | 'inbox-cursor' // last notification folded into pings
   | 'pause-until' // Graph asked to be left alone until then (ms)
   | 'reach-dirty' // 1: groups changed so that nesting must be worked out anew
-  | 'last-notification-at';
+  | 'last-notification-at'
+  | 'audit-examined' // last entry of the audit that was looked at for what it makes superfluous
+  | 'house-kept-at'; // when the last pass of forgetting ended (ms)
 
 export interface Meta {
   counter(name: CounterName): number;
@@ -27,10 +29,13 @@ export function createMeta(state: State): Meta {
   );
   const text = (name: string): string | undefined => read.get(name) as string | undefined;
   const setText = (name: string, value: string): void => void write.run(name, value);
-  let flushes = 0;
-  state.transaction(() => {
-    if (text('ledger-id') === undefined) setText('ledger-id', randomUUID());
-  });
+  // SQLite leaves a page alone that would not differ, and then nothing reaches the disk: no value is written twice.
+  let flushes = Number(text('flushed') ?? 0);
+  if (text('ledger-id') === undefined) {
+    state.transaction(() => {
+      if (text('ledger-id') === undefined) setText('ledger-id', randomUUID());
+    });
+  }
   return {
     counter: (name) => Number(text(name) ?? 0),
     setCounter: (name, value) => setText(name, String(value)),

@@ -3,6 +3,7 @@ import { createAdoption } from './adoption.ts';
 import type { State } from './database.ts';
 import { createDirectory } from './directory.ts';
 import { createFirstUsers } from './first-users.ts';
+import { createGroupLosses } from './group-losses.ts';
 import { createInbox } from './inbox.ts';
 import { createLedger } from './ledger.ts';
 import { createMeta } from './meta.ts';
@@ -26,6 +27,7 @@ export function createStateRooms(state: State) {
     inbox: createInbox(state, meta),
     directory: createDirectory(state, meta),
     firstUsers: createFirstUsers(state),
+    groupLosses: createGroupLosses(state, meta),
     reach: createReach(state, meta),
     people: createPeople(state, ledger),
     ledger,

@@ -31,19 +31,22 @@ export function createRuns(state: State): Runs {
   const unfinished = state.sql(`SELECT 1 FROM run WHERE status IN ('queued', 'running') LIMIT 1`);
   return {
     request(request, now) {
-      return state.db
-        .insert(run)
-        .values({
-          id: randomUUID(),
-          kind: request.kind,
-          dryRun: request.dryRun ? 1 : 0,
-          person: request.person ?? null,
-          status: 'queued',
-          requestedBy: request.requestedBy,
-          requestedAt: now,
-        })
-        .returning()
-        .get();
+      // A statement that gives a row by itself would not tell that its commit has failed.
+      return state.transaction(() =>
+        state.db
+          .insert(run)
+          .values({
+            id: randomUUID(),
+            kind: request.kind,
+            dryRun: request.dryRun ? 1 : 0,
+            person: request.person ?? null,
+            status: 'queued',
+            requestedBy: request.requestedBy,
+            requestedAt: now,
+          })
+          .returning()
+          .get(),
+      );
     },
     get,
     list: (limit) => state.db.select().from(run).orderBy(desc(run.requestedAt)).limit(limit).all(),
@@ -60,10 +63,13 @@ export function createRuns(state: State): Runs {
       state.db.update(run).set(values).where(eq(run.id, id)).run();
     },
     lastResyncBy: (requestedBy) =>
-      (state
-        .sql(`SELECT max(requested_at) FROM run WHERE kind = 'resync' AND requested_by = ?`)
+      state
+        .sql(
+          `SELECT requested_at FROM run WHERE kind = 'resync' AND requested_by = ?
+           ORDER BY requested_at DESC LIMIT 1`,
+        )
         .pluck()
-        .get(requestedBy) as number | null) ?? undefined,
+        .get(requestedBy) as number | undefined,
     changesOf(cause) {
       // The partial index is used only where the query says what the index says.
       const ofResync = cause.startsWith('resync ') ? `AND cause >= 'resync ' AND cause < 'resync!'` : '';

@@ -11,6 +11,8 @@ export interface Streams {
   set(name: StreamName, values: Partial<Omit<StreamRow, 'name'>>): void;
   /** Asks for a round no later than `at`. */
   due(name: StreamName, at: number): void;
+  /** After the clock was set back: no round is due later than this. */
+  pullIn(latest: number): void;
   /** Makes the row if missing; another `$select` than the stored one discards the links and asks for a new baseline. */
   prepare(name: StreamName, selected: string, now: number): { reset: boolean };
 }
@@ -35,6 +37,9 @@ export function createStreams(state: State): Streams {
     set,
     due(name, at) {
       state.sql('UPDATE stream SET due_at = min(due_at, ?) WHERE name = ?').run(at, name);
+    },
+    pullIn(latest) {
+      state.sql('UPDATE stream SET due_at = ? WHERE due_at > ?').run(latest, latest);
     },
     prepare(name, selected, now) {
       const known = find.get({ name });

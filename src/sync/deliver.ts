@@ -31,6 +31,8 @@ export interface Delivery {
    */
   adoptRows(signal: AbortSignal): Promise<void>;
   failed(error: unknown, attempt: number): number;
+  /** Forgets where the target stands, since it could not be noted: the target is asked again. */
+  forget(): void;
 }
 
 /** Small enough that its way to another thread costs little memory. */
@@ -60,8 +62,9 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     const absent = changes.accounts.filter((row) => !row.present);
     // A target must never be ahead of what the ledger would remember after a power cut.
     if (changes.to > flushed) {
-      flushed = ledger.revision();
+      const revision = ledger.revision();
       meta.flush();
+      flushed = revision;
     }
     const applied = await target.apply({
       to: { ledgerId: meta.ledgerId, revision: changes.to },
@@ -152,15 +155,20 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     }
   }
 
+  function forget(): void {
+    held = undefined;
+    isNoted = false;
+  }
+
   return {
     target,
     step,
     adoptRows,
     isCompared: (read) => comparison.isDone(read),
     isCurrent: () => held !== undefined && held === ledger.revision(),
+    forget,
     failed(error, attempt) {
-      held = undefined;
-      isNoted = false;
+      forget();
       targets.failed(target.name, error instanceof Error ? error.message : String(error), now());
       const wait = backoff(attempt);
       log.warn('A target cannot be written; it catches up by itself when it is back', {

@@ -9,8 +9,11 @@ import type { Log } from '../ops/log.ts';
 import { createMetrics, type Metrics } from '../ops/metrics.ts';
 import type { StreamName } from '../state/inbox.ts';
 import type { StateRooms } from '../state/rooms.ts';
+import { announceCredentialEnd } from './credential.ts';
 import { createDelivery, type Delivery } from './deliver.ts';
 import { forgetDryRuns, planDryRun, silentLog, type Workshop } from './dry-run.ts';
+import { adoptFirst, reconsiderIfRulesChanged, subscribeFirst } from './first-steps.ts';
+import { createFold } from './fold.ts';
 import { keepHouse } from './housekeeping.ts';
 import { createOperations } from './operate.ts';
 import { createRefresher, type LookUp } from './refresh.ts';
@@ -18,6 +21,7 @@ import { createRenewal, type Renewal, type SubscriptionApi } from './renew.ts';
 import type { Reading } from './removal-guard.ts';
 import { backoff, createRounds, type ReadRound, type Rounds } from './rounds.ts';
 import { createSettler } from './settle.ts';
+import { watchStorage } from './storage.ts';
 
 /** What the engine needs of Microsoft's side. */
 export interface GraphSide {
@@ -43,6 +47,8 @@ export interface EngineOptions {
   /** Where Microsoft reaches us; undefined in polling mode. */
   readonly publicUrl: string | undefined;
   readonly newClientState: () => string;
+  /** When the client certificate ends; undefined with a secret. */
+  readonly credentialExpiresAt?: Date | undefined;
   readonly now: () => number;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -57,6 +63,7 @@ export interface Engine {
   /** Tells that something was asked for through the database. */
   asked(): void;
   readonly mode: 'notifications' | 'polling';
+  readonly credentialExpiresAt?: Date | undefined;
   readonly renewal: Renewal | undefined;
   readonly rounds: Rounds;
   readonly deliveries: readonly Delivery[];
@@ -66,17 +73,17 @@ export interface Engine {
 }
 
 const tickMs = 1_000;
+/** How often a job looks whether it may work again, where nothing may be done. */
+const haltedMs = 5_000;
 const longestRestMs = 3_600_000;
 /** How often removals that wait for the end of a round are looked at. */
 const guardWaitMs = 100;
-const subscribePatienceMs = 30_000;
-const adoptPatienceMs = 60_000;
 /** A round that fails this often in a row keeps removals no longer waiting for its end. */
 const mostFailures = 6;
 
 export function createEngine(options: EngineOptions): Engine {
   const { rooms, graph, mapping, now, log, metrics, timing } = options;
-  const { inbox, streams, people, subscriptions } = rooms;
+  const { inbox, streams, people } = rooms;
   const loops: Loop[] = [];
   const wake = (...names: string[]): void => {
     for (const loop of loops) if (names.some((name) => loop.status().name.startsWith(name))) loop.wake();
@@ -84,7 +91,7 @@ export function createEngine(options: EngineOptions): Engine {
 
   streams.prepare('users', graph.selection.users.join(), now());
   streams.prepare('groups', graph.selection.groups.join(), now());
-  reconsiderIfRulesChanged(options);
+  reconsiderIfRulesChanged(rooms, mapping, options.removal.policy);
 
   const renewal =
     options.publicUrl === undefined
@@ -117,6 +124,8 @@ export function createEngine(options: EngineOptions): Engine {
       read: graph.readRound,
       needsGroups: !mapping.everyoneInScope || mapping.mapping.groups.publish.length > 0,
       fullCause: () => (isOriginal ? operations.fullCause() : 'dry run'),
+      // A plan shows what a resync would do.
+      isLossAccepted: (refusedAt) => !isOriginal || operations.isAskedSince(refusedAt),
       periodMs: () => (renewal?.isHealthy() ? timing.sweepMs : timing.pollMs),
       onChange: () => isOriginal && wake('settle', 'operate', 'groups'),
       now,
@@ -186,29 +195,6 @@ export function createEngine(options: EngineOptions): Engine {
     log,
   });
 
-  /** Folds what came in; signals that concern a whole stream ask for a round of it. All of it, or nothing. */
-  function fold(): 'idle' {
-    const woken = new Set<string>(['users', 'groups', 'refresh']);
-    rooms.state.transaction(() => {
-      for (const signal of inbox.fold(now())) {
-        const row = signal.subscriptionId === null ? undefined : subscriptions.get(signal.subscriptionId);
-        const stream = signal.resource ?? row?.resource;
-        if (signal.kind === 'lifecycle') {
-          log.info('Graph sent a lifecycle notification', { event: signal.event, resource: stream });
-          if (row && signal.event === 'reauthorizationRequired') {
-            subscriptions.touch(row.id, { challengedAt: now() });
-          } else if (row && signal.event === 'subscriptionRemoved') {
-            subscriptions.touch(row.id, { lostAt: now() });
-          }
-          woken.add('renew');
-        }
-        if (stream) streams.due(stream, now());
-      }
-    });
-    wake(...woken);
-    return 'idle';
-  }
-
   function settleStep(): 'again' | number {
     if (!rounds.isReady()) return 60_000;
     const revision = rooms.ledger.revision();
@@ -235,14 +221,38 @@ export function createEngine(options: EngineOptions): Engine {
     return Math.max(1_000, Math.min(renewal.nextDue() - now(), longestRestMs));
   }
 
-  const house = keepHouse({ rooms, fullResyncMs: timing.fullResyncMs, now });
+  const house = keepHouse({
+    rooms,
+    targets: options.targets.map(({ name }) => name),
+    fullResyncMs: timing.fullResyncMs,
+    now,
+  });
+  const storage = watchStorage({ state: rooms.state, flush: () => rooms.meta.flush(), now, log });
 
   function addLoop(
     name: string,
     step: (signal: AbortSignal) => Promise<number | 'again' | 'idle'>,
     onError: (error: unknown, attempt: number) => number = waitAfter(name),
+    onStorageTrouble: () => void = () => undefined,
   ): void {
-    loops.push(createLoop({ name, step, onError, log, now: () => new Date(now()) }));
+    loops.push(
+      createLoop({
+        name,
+        step(signal) {
+          if (!storage.isHalted()) return step(signal);
+          storage.probe();
+          return Promise.resolve(haltedMs);
+        },
+        onError(error, attempt) {
+          const wait = storage.judge(error, attempt);
+          if (wait === undefined) return onError(error, attempt);
+          onStorageTrouble();
+          return wait;
+        },
+        log,
+        now: () => new Date(now()),
+      }),
+    );
   }
 
   const waitAfter = (name: string) => (error: unknown, attempt: number) => {
@@ -259,7 +269,13 @@ export function createEngine(options: EngineOptions): Engine {
     return [roundRead, roundPages, sweepRead, fullRead, completedAt].join();
   };
 
-  addLoop('inbox', () => Promise.resolve().then(fold));
+  const fold = createFold({ rooms, now, log });
+  addLoop('inbox', () =>
+    Promise.resolve().then(() => {
+      wake(...fold());
+      return 'idle';
+    }),
+  );
   for (const name of ['users', 'groups'] as const) {
     addLoop(
       name,
@@ -288,14 +304,26 @@ export function createEngine(options: EngineOptions): Engine {
         return rest;
       },
       (error, attempt) => delivery.failed(error, attempt),
+      () => delivery.forget(),
     ),
   );
   addLoop('renew', renewStep);
   addLoop('operate', async (signal) => (await operations.step(signal)) ?? 'idle');
+  const announceEnd = announceCredentialEnd(options.credentialExpiresAt, now, log);
+  let lastTick = -Infinity;
   addLoop('tick', () => {
+    storage.probe();
     wake('inbox');
+    announceEnd();
     renewal?.catchUpAgain();
     house();
+    if (now() < lastTick) {
+      log.warn('The clock was set back; what was due by the old time is done now', { by: lastTick - now() });
+      inbox.pullIn(now());
+      streams.pullIn(now() + Math.max(timing.sweepMs, timing.pollMs));
+      wake('users', 'groups', 'refresh');
+    }
+    lastTick = now();
     if (!people.isEmpty()) wake('settle');
     if (rooms.runs.next()) wake('operate');
     return Promise.resolve(tickMs);
@@ -314,41 +342,15 @@ export function createEngine(options: EngineOptions): Engine {
     rooms.removals.countProposed() === 0 &&
     deliveries.every((delivery) => delivery.isCurrent());
 
-  /** Subscriptions come before the baseline, so that nothing falls between them. */
-  async function subscribeFirst(signal: AbortSignal): Promise<void> {
-    if (!renewal) return;
-    try {
-      await renewal.reconcile(AbortSignal.any([signal, AbortSignal.timeout(subscribePatienceMs)]));
-    } catch (error) {
-      if (signal.aborted) return;
-      log.warn('The subscriptions could not be made yet; the tenant is polled until they are', { error });
-    }
-  }
-
-  /** A ledger that is new may stand beside targets that are not. Those that cannot be reached are compared later. */
-  async function adoptFirst(signal: AbortSignal): Promise<void> {
-    if (!rooms.adoption.isNew()) return;
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(adoptPatienceMs)]);
-    const given = new Promise<void>((resolve) => limit.addEventListener('abort', () => resolve()));
-    for (const delivery of deliveries) {
-      const done = delivery.adoptRows(limit).catch((error: unknown) => {
-        log.warn('It is not known yet whether the target holds rows; it is compared later', {
-          target: delivery.target.name,
-          error,
-        });
-      });
-      await Promise.race([done, given]);
-    }
-  }
-
   return {
     async start(signal = new AbortController().signal) {
       await forgetDryRuns(rooms.state.path);
-      await subscribeFirst(signal);
-      if (!signal.aborted) await adoptFirst(signal);
+      await subscribeFirst(renewal, signal, log);
+      await adoptFirst(deliveries, rooms, signal, log);
       if (signal.aborted) return;
       // Whatever changed while the service was down shows in a round, whether or not its notification still comes.
       for (const name of ['users', 'groups'] as const) streams.due(name, now());
+      inbox.pullIn(now());
       for (const loop of loops) loop.start();
     },
     async stop() {
@@ -358,23 +360,11 @@ export function createEngine(options: EngineOptions): Engine {
     notified: () => wake('inbox'),
     asked: () => wake('operate', 'settle'),
     mode: renewal ? 'notifications' : 'polling',
+    credentialExpiresAt: options.credentialExpiresAt,
     renewal,
     rounds,
     deliveries,
     isAtRest,
     loops: () => loops,
   };
-}
-
-/** Other rules than at the last start: everybody is decided again, from the mirror. */
-function reconsiderIfRulesChanged({ rooms, mapping, removal }: EngineOptions): void {
-  const { meta, people, state } = rooms;
-  const rules = JSON.stringify([mapping.mapping, removal.policy]);
-  if (meta.text('rules') === rules) return;
-  state.transaction(() => {
-    for (let key: number | undefined = 0; key !== undefined;)
-      key = people.markRange(key, 50_000, 'rules changed');
-    meta.setCounter('reach-dirty', 1);
-    meta.setText('rules', rules);
-  });
 }

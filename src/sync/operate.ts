@@ -5,8 +5,10 @@ import type { Log } from '../ops/log.ts';
 import type { Outcome } from '../state/inbox.ts';
 import type { StateRooms } from '../state/rooms.ts';
 import type { RunRow } from '../state/runs.ts';
+import { isTroubleOf } from '../state/trouble.ts';
 import type { Delivery } from './deliver.ts';
 import type { RenewalCounts } from './renew.ts';
+import { schedule } from './housekeeping.ts';
 import { backoff, type Rounds } from './rounds.ts';
 
 /** What a dry run would do; `people` names the first ones. */
@@ -32,9 +34,13 @@ export interface Operations {
   step(signal: AbortSignal): Promise<number | undefined>;
   /** The audit's word for the full rounds of the moment. */
   fullCause(): string;
+  /** Whether the resync under way was begun by an operator after this time. */
+  isAskedSince(at: number): boolean;
 }
 
 const pollMs = 100;
+/** Where Graph asks for a pause and does not say for how long. */
+const pauseMs = 10_000;
 const markRange = 20_000;
 /** A resync is given up when a stream has failed this often in a row; the streams themselves go on trying. */
 const mostFailures = 6;
@@ -54,6 +60,10 @@ export function createOperations(options: OperateOptions): Operations {
       return await advance(run, signal);
     } catch (error) {
       if (signal.aborted) return 0;
+      // The run goes on after the pause.
+      if (error instanceof GraphFailure && error.kind === 'throttled') return error.retryAfterMs ?? pauseMs;
+      // The run goes on when the state database can be used again.
+      if (isTroubleOf(rooms.state.path, error)) throw error;
       finish(run, 'failed', {}, error instanceof Error ? error.message : String(error));
       return 0;
     }
@@ -162,10 +172,13 @@ export function createOperations(options: OperateOptions): Operations {
       .list(1)
       .find((one) => one.status === 'open' && one.createdAt >= (run.startedAt ?? 0));
     const repaired = rooms.targets.list().reduce((sum, row) => sum + row.repaired, 0);
-    finish(run, hold ? 'held' : 'succeeded', {
+    const loss = rooms.groupLosses.refused();
+    const isRefused = run.person === null && loss !== undefined && loss.at >= (run.startedAt ?? 0);
+    finish(run, hold || isRefused ? 'held' : 'succeeded', {
       ...countsOf(run),
       ...(run.person === null && { repaired }),
       ...(hold && { held: hold.people }),
+      ...(isRefused && { heldMemberships: loss.unseen }),
     });
     return 0;
   }
@@ -202,13 +215,20 @@ export function createOperations(options: OperateOptions): Operations {
     log[status === 'failed' ? 'error' : 'info']('A run has ended', { run: run.id, status, ...counts, error });
   }
 
+  function resyncUnderWay(): RunRow | undefined {
+    const run = runs.next();
+    return run?.status === 'running' && run.kind === 'resync' && run.dryRun === 0 ? run : undefined;
+  }
+
   return {
     step,
     fullCause() {
-      const run = runs.next();
-      return run?.status === 'running' && run.kind === 'resync' && run.dryRun === 0
-        ? causeOf(run)
-        : 'full round';
+      const run = resyncUnderWay();
+      return run ? causeOf(run) : 'full round';
+    },
+    isAskedSince(at) {
+      const run = resyncUnderWay();
+      return run !== undefined && run.requestedBy !== schedule && (run.startedAt ?? 0) > at;
     },
   };
 }

@@ -1,10 +1,14 @@
 // Owns the sentences of the status: what is wrong, what it means, what to do about it.
+import { credentialProblem } from './credential.ts';
 import type { Status } from './status-model.ts';
 
 /** One sentence or two for each thing that wants an operator's attention, the gravest first. */
 export function findProblems(status: Omit<Status, 'problems'>): string[] {
   return [
+    ...(status.storage === null ? [] : [status.storage]),
     ...holdProblems(status),
+    ...groupProblems(status),
+    ...credentialProblems(status),
     ...subscriptionProblems(status),
     ...streamProblems(status),
     ...targetProblems(status),
@@ -18,6 +22,24 @@ function holdProblems({ holds }: Pick<Status, 'holds'>): string[] {
       `Hold ${hold.id} keeps ${people(hold.people)} from being removed: more than the limit of ${hold.limit} within one ` +
       `hour. Look with "gespage-sync hold ${hold.id}", then add "approve" or "discard".`,
   );
+}
+
+function credentialProblems({
+  at,
+  credentialExpiresAt,
+}: Pick<Status, 'at' | 'credentialExpiresAt'>): string[] {
+  if (credentialExpiresAt === null) return [];
+  const problem = credentialProblem(new Date(credentialExpiresAt), Date.parse(at));
+  return problem === undefined ? [] : [problem];
+}
+
+function groupProblems({ refusedGroupLoss: loss }: Pick<Status, 'refusedGroupLoss'>): string[] {
+  if (loss === null) return [];
+  return [
+    `The full round of groups at ${loss.at} lacked ${loss.unseen.toLocaleString('en')} of ` +
+      `${loss.known.toLocaleString('en')} memberships, so it was not believed and they are kept. Look at the groups in ` +
+      'Entra ID; if they are really gone, run "gespage-sync resync": it takes them away.',
+  ];
 }
 
 function subscriptionProblems(status: Omit<Status, 'problems'>): string[] {

@@ -1,7 +1,7 @@
 // Owns the reading of named users after a ping: few by $batch, many by one delta round.
 import type { Found } from '../graph/lookups.ts';
 import type { DeltaObject } from '../graph/delta.ts';
-import type { GraphFailure } from '../graph/errors.ts';
+import { GraphFailure } from '../graph/errors.ts';
 import { isUnreadable } from '../graph/unreadable.ts';
 import type { Outcome, Ping } from '../state/inbox.ts';
 import type { StateRooms } from '../state/rooms.ts';
@@ -26,7 +26,7 @@ export interface RefreshOptions {
 export interface Refresher {
   /** Looks at what is due; returns how long it may rest in ms, undefined for until the next ping. */
   step(signal: AbortSignal): Promise<number | undefined>;
-  /** Reads the named users now, as an operator asks. */
+  /** Reads the named users now, as an operator asks. @throws {GraphFailure} `throttled` when Graph asks for a pause. */
   refresh(ids: readonly string[], cause: string, signal: AbortSignal): Promise<Map<string, Outcome>>;
 }
 
@@ -162,9 +162,24 @@ export function createRefresher(options: RefreshOptions): Refresher {
     step,
     async refresh(ids, cause, signal) {
       const outcomes = await look(ids, cause, signal);
-      return new Map([...outcomes].map(([id, one]) => [id, one.kind === 'put-off' ? 'failed' : one.kind]));
+      return new Map(
+        [...outcomes].map(([id, one]) => {
+          if (one.kind === 'put-off') throw paused(one.until - now());
+          return [id, one.kind];
+        }),
+      );
     },
   };
+}
+
+function paused(retryAfterMs: number): GraphFailure {
+  return new GraphFailure({
+    kind: 'throttled',
+    operation: 'users.get',
+    retryAfterMs,
+    what: 'Microsoft Graph asked for a pause.',
+    advice: 'The work is taken up again after it, by itself.',
+  });
 }
 
 function partition<T>(list: readonly T[], belongs: (one: T) => boolean): [T[], T[]] {

@@ -23,6 +23,8 @@ export interface RoundsOptions {
   readonly fullCause: () => string;
   /** Whether an account can depend on groups: where none is named, people are settled before groups are read. */
   readonly needsGroups: boolean;
+  /** Whether an operator has asked for the present full round, knowing of the loss that was refused at this time. */
+  readonly isLossAccepted: (refusedAt: number) => boolean;
   /** Time from the end of one round to the next when nobody asks, in ms. */
   readonly periodMs: () => number;
   /** Called after each page that changed the mirror. */
@@ -53,6 +55,8 @@ export interface Rounds {
 const kindOf = { users: 'user', groups: 'group' } as const;
 const mostPings = 20_000;
 const markedAtOnce = 20_000;
+/** What a full round may lack of all memberships and still be believed: a share, and a number in a small tenant. */
+const believedLoss = { share: 0.5, number: 20 };
 /** Up to this many users are read by name after a ping; more are answered by one round. */
 export const fewUsers = 100;
 /** A link that Graph refuses this often for no stated reason is given up. */
@@ -62,7 +66,7 @@ const deadLinks: ReadonlySet<string> = new Set(['link-loop', 'foreign-link']);
 
 export function createRounds(options: RoundsOptions): Rounds {
   const { rooms, now, log, metrics } = options;
-  const { directory, firstUsers, people, streams, inbox, state } = rooms;
+  const { directory, firstUsers, groupLosses, people, streams, inbox, state } = rooms;
   const restarts = { users: 0, groups: 0 };
   const turns = { users: createMutex(), groups: createMutex() };
 
@@ -213,6 +217,11 @@ export function createRounds(options: RoundsOptions): Rounds {
     const isAppending = name === 'users' && firstUsers.isAppending();
     if (name === 'groups' && isBaseline(row)) directory.endBulk();
     const { sweepRead } = row;
+    if (name === 'groups' && !isBaseline(row) && !(await isCredible(sweepRead, signal))) {
+      if (!signal.aborted)
+        streams.set(name, { sweepRead: null, fullRead: sweepRead, fullCompletedAt: now() });
+      return options.onChange();
+    }
     // Where the mirror was empty before, nothing is left over, but everybody is new.
     const work = isAppending
       ? (key: number) => people.markRange(key, markedAtOnce, cause.text)
@@ -227,6 +236,38 @@ export function createRounds(options: RoundsOptions): Rounds {
     log.info('A full round is complete', { stream: name, objects: row.fullObjects, pages: row.roundPages });
     if (name === 'groups') warnOfHidden();
     options.onChange();
+  }
+
+  /**
+   * A full round that ends well and lacks much of what is known is not believed at once: rights hang on groups, and no
+   * hold stands between them and Gespage. What is lost is taken away when an operator asks for a resync after that.
+   */
+  async function isCredible(sweepRead: number, signal: AbortSignal): Promise<boolean> {
+    let [unseen, known] = [0, 0];
+    for (let key: number | undefined = 0; key !== undefined && !signal.aborted;) {
+      const part = groupLosses.count(sweepRead, key);
+      unseen += part?.unseen ?? 0;
+      known += part?.known ?? 0;
+      key = part?.last;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    if (signal.aborted) return false;
+    const refused = groupLosses.refused();
+    if (unseen <= Math.max(believedLoss.number, known * believedLoss.share)) {
+      if (refused) groupLosses.forget();
+      return true;
+    }
+    if (refused && options.isLossAccepted(refused.at)) {
+      groupLosses.forget();
+      return true;
+    }
+    groupLosses.refuse({ at: now(), unseen, known });
+    log.error('A full round of groups lacks many memberships; they are kept', {
+      unseen,
+      known,
+      advice: 'If they are really gone, ask for a resync ("gespage-sync resync"): it takes them away.',
+    });
+    return false;
   }
 
   function warnOfHidden(): void {

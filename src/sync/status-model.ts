@@ -8,6 +8,8 @@ export interface Status {
   readonly mode: 'notifications' | 'polling';
   /** Sentences: what is wrong, what it means, what to do. Empty when all is well. */
   readonly problems: readonly string[];
+  /** What is wrong with the state database itself, as far as this process has met it; null when nothing is. */
+  readonly storage: string | null;
   /** The engine's background jobs; null when it does not run in this process. */
   readonly jobs: readonly JobStatus[] | null;
   readonly subscriptions: readonly SubscriptionStatus[];
@@ -53,6 +55,10 @@ export interface Status {
     }[];
   };
   /** Groups whose members Graph hides from this application. */
+  /** When the client certificate ends; null with a secret, whose end cannot be read, and where no service is asked. */
+  readonly credentialExpiresAt: string | null;
+  /** A full round of groups that was not believed: how many memberships it lacked, of how many. */
+  readonly refusedGroupLoss: { readonly at: string; readonly unseen: number; readonly known: number } | null;
   readonly hiddenGroups: { readonly count: number; readonly first: readonly string[] };
 }
 

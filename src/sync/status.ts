@@ -18,7 +18,7 @@ export type { JobStatus, RunStatus, Status, StreamStatus, SubscriptionStatus } f
 export interface StatusOptions {
   readonly rooms: StateRooms;
   /** Undefined where the service does not run in this process: then the database alone speaks. */
-  readonly engine: Pick<Engine, 'mode' | 'loops'> | undefined;
+  readonly engine: Pick<Engine, 'mode' | 'loops' | 'credentialExpiresAt'> | undefined;
   readonly metrics: Pick<Metrics, 'summarisePropagation'> | undefined;
   /** What the configuration says, where no engine can be asked; else the subscriptions tell. */
   readonly mode?: Status['mode'];
@@ -122,11 +122,13 @@ function assemble({ rooms, engine, metrics, mode }: StatusOptions, counted: Coun
   const { state, meta, people, removals, runs, targets } = rooms;
   const inbox = viewInbox(state, meta);
   const pause = meta.counter('pause-until');
+  const loss = rooms.groupLosses.refused();
   const subscriptions = describeSubscriptions(rooms, now);
   const status: Status = {
     at: iso(now),
     mode: engine?.mode ?? mode ?? (subscriptions.length > 0 ? 'notifications' : 'polling'),
     problems: [],
+    storage: state.trouble()?.message ?? null,
     jobs: engine === undefined ? null : describeJobs(engine),
     subscriptions,
     streams: describeStreams(rooms, now),
@@ -174,6 +176,8 @@ function assemble({ rooms, engine, metrics, mode }: StatusOptions, counted: Coun
       count: countRefusals(state),
       first: targets.refusals(firstFew).map(({ id, at, ...rest }) => ({ ...rest, person: id, at: iso(at) })),
     },
+    credentialExpiresAt: engine?.credentialExpiresAt?.toISOString() ?? null,
+    refusedGroupLoss: loss === undefined ? null : { ...loss, at: iso(loss.at) },
     hiddenGroups: { count: counted.hidden.length, first: counted.hidden.slice(0, firstFew) },
   };
   return { ...status, problems: findProblems(status) };

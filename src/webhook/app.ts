@@ -1,17 +1,20 @@
 // Owns the public door: Microsoft's handshake, and notifications acknowledged once they are stored.
 import { Hono } from 'hono';
 import type { Context, Env } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
 import type { Log } from '../ops/log.ts';
 import type { Metrics } from '../ops/metrics.ts';
 import type { InboxItem } from '../state/inbox.ts';
-import { judgeBatch, type JudgeOptions, readBatch } from './judge.ts';
+import { createBodyTaker, smallBody, type BodyLimits, type NoBody } from './body.ts';
+import { createBatchJudge, judgeBatch, type JudgeOptions, readBatch } from './judge.ts';
+import { judgeInTurns } from './slices.ts';
 import type { Store } from './store.ts';
 
 export interface WebhookOptions extends JudgeOptions {
   readonly store: Store;
   readonly log: Log;
   readonly metrics: Pick<Metrics, 'countNotification'>;
+  /** The usual ones unless told. */
+  readonly limits?: BodyLimits;
 }
 
 export const notificationsPath = '/graph/notifications';
@@ -19,28 +22,43 @@ export const lifecyclePath = '/graph/lifecycle';
 
 type Call = Context<Env, string>;
 
-const largestBody = 4 * 1024 * 1024;
 const reportedEveryMs = 60_000;
 
 /**
  * The Hono application of the public door. Both routes take both kinds of item, since Graph may send either to
- * either. Statuses: 200 handshake, 202 stored, 400 no batch, 413 too large, 415 no JSON, 503 not stored.
+ * either. Statuses: 200 handshake, 202 stored, 400 no batch, 413 too large, 415 no JSON, 503 not stored, or too many
+ * large bodies at once: Graph sends them again.
  */
 export function createWebhook(options: WebhookOptions): Hono {
   const { store, log, metrics } = options;
   const app = new Hono();
   const judging = { ...options, findSubscription: rememberForATurn(options.findSubscription) };
-  const report = createReporter(log);
+  const atMostOnceAMinute = createPacer();
+  const takeBody = createBodyTaker(options.limits);
 
   async function receive(c: Call): Promise<Response> {
     const token = c.req.query('validationToken');
     if (token !== undefined) return answerHandshake(c, token);
-    const text = await readBody(c);
-    if (typeof text === 'number') return c.body(null, text);
     if (!isJson(c.req.header('content-type'))) return c.body(null, 415);
-    const batch = readBatch(parse(text));
-    if (batch === undefined) return c.body(null, 400);
-    const items = judgeBatch(batch, judging);
+    return takeBody(
+      c,
+      (body) => judgeAndStore(c, body),
+      (status) => refuse(c, status),
+    );
+  }
+
+  function refuse(c: Call, status: NoBody): Response {
+    if (status === 503) {
+      atMostOnceAMinute('large bodies', () =>
+        log.warn('Too many large bodies arrive at once; some are refused, and Microsoft sends its own again'),
+      );
+    }
+    return c.body(null, status);
+  }
+
+  async function judgeAndStore(c: Call, body: string): Promise<Response> {
+    const items = body.length > smallBody ? await judgeLarge(body) : judgeSmall(body);
+    if (items === undefined) return c.body(null, 400);
     try {
       await store.put(items);
     } catch (error) {
@@ -51,9 +69,30 @@ export function createWebhook(options: WebhookOptions): Hono {
       return c.body(null, 503);
     }
     for (const item of items) metrics.countNotification(item.kind, item.verdict, item.count);
-    report(items);
+    for (const item of items) report(item);
     // With its length stated this is the shortest way through the server, which matters at this place alone.
     return new Response(null, { status: 202, headers: { 'content-length': '0' } });
+  }
+
+  function report(item: InboxItem): void {
+    if (item.verdict === 'accepted') return;
+    atMostOnceAMinute(item.verdict, () =>
+      log.warn('A notification was not accepted; it is recorded and changes nothing', {
+        verdict: item.verdict,
+        subscription: item.subscriptionId,
+        kind: item.kind,
+      }),
+    );
+  }
+
+  function judgeSmall(body: string): InboxItem[] | undefined {
+    const batch = readBatch(parse(body));
+    return batch && judgeBatch(batch, judging);
+  }
+
+  async function judgeLarge(body: string): Promise<InboxItem[] | undefined> {
+    const judge = createBatchJudge(judging);
+    return (await judgeInTurns(body, judge)) ? judge.verdicts() : undefined;
   }
 
   app.get('/healthz', (c) => c.text('ok'));
@@ -91,22 +130,6 @@ function rememberForATurn<T>(find: (id: string) => T): (id: string) => T {
   };
 }
 
-const limitStream = bodyLimit({ maxSize: largestBody, onError: (c) => c.body(null, 413) });
-
-/** The whole body, or the status that says why there is none: too large, or cut off by its sender. */
-async function readBody(c: Call): Promise<string | 413 | 400> {
-  const length = c.req.header('content-length');
-  try {
-    if (length !== undefined && c.req.header('transfer-encoding') === undefined) {
-      if (Number(length) > largestBody) return 413;
-      // The middleware costs more than all the rest, so only a body of unknown length goes through it.
-    } else if ((await limitStream(c, () => Promise.resolve())) !== undefined) return 413;
-    return await c.req.text();
-  } catch {
-    return 400;
-  }
-}
-
 function isJson(contentType: string | undefined): boolean {
   return /^application\/(?:[a-z0-9.+-]+\+)?json\s*(?:;|$)/i.test(contentType ?? '');
 }
@@ -119,20 +142,13 @@ function parse(text: string): unknown {
   }
 }
 
-/** One line a minute for each kind of rejection: a flood must not become a flood of lines. */
-function createReporter(log: Log): (items: readonly InboxItem[]) => void {
-  const reportedAt = new Map<string, number>();
-  return (items) => {
-    for (const item of items) {
-      if (item.verdict === 'accepted') continue;
-      const at = performance.now();
-      if (at - (reportedAt.get(item.verdict) ?? -Infinity) < reportedEveryMs) continue;
-      reportedAt.set(item.verdict, at);
-      log.warn('A notification was not accepted; it is recorded and changes nothing', {
-        verdict: item.verdict,
-        subscription: item.subscriptionId,
-        kind: item.kind,
-      });
-    }
+/** One line a minute for each kind of trouble: a flood must not become a flood of lines. */
+function createPacer(): (kind: string, tell: () => void) => void {
+  const toldAt = new Map<string, number>();
+  return (kind, tell) => {
+    const at = performance.now();
+    if (at - (toldAt.get(kind) ?? -Infinity) < reportedEveryMs) return;
+    toldAt.set(kind, at);
+    tell();
   };
 }

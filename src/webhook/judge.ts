@@ -29,8 +29,8 @@ const itemSchema = z.object({
 type Item = z.infer<typeof itemSchema>;
 
 /**
- * Items that a request may have rejected: after a close look, and at first sight. Whatever follows counts as malformed
- * without a look: Graph sends no such batch, and one of 4 MiB must not stop the door.
+ * Items that a request may have rejected: after a close look, and at first sight. Whatever follows is not looked at:
+ * Graph sends no such batch, and one of 4 MiB must not stop the door.
  */
 const mostCloseLooks = 20_000;
 const mostMalformed = 100_000;
@@ -44,41 +44,66 @@ export function readBatch(body: unknown): readonly unknown[] | undefined {
   return Array.isArray(value) ? (value as unknown[]) : undefined;
 }
 
+/** Judges the items of one batch, each on its own. */
+export interface BatchJudge {
+  see(raw: unknown): void;
+  /** The same for what is known to be malformed. */
+  seeMalformed(): void;
+  /** Whether so much was rejected that the rest is not worth a look. */
+  readonly isFull: boolean;
+  /** The verdicts on all that was seen. */
+  verdicts(): InboxItem[];
+}
+
 /**
- * Judges every item on its own. Rejected items of one kind are counted in one row: a forged batch of a million items
+ * Makes a judge for one batch. Rejected items of one kind are counted in one row: a forged batch of a million items
  * must not become a million rows.
  * @see https://learn.microsoft.com/graph/change-notifications-delivery-webhooks
  */
-export function judgeBatch(items: readonly unknown[], options: JudgeOptions): InboxItem[] {
+export function createBatchJudge(options: JudgeOptions): BatchJudge {
   const accepted: InboxItem[] = [];
   const rejected = new Map<string, InboxItem>();
   const judging: Judging = { find: rememberDigests(options.findSubscription), tenantId: options.tenantId() };
   let malformed = 0;
   let closeLooks = 0;
-  for (const [at, raw] of items.entries()) {
-    if (closeLooks >= mostCloseLooks || malformed >= mostMalformed) {
-      malformed += items.length - at;
-      break;
-    }
-    if (!looksLikeItem(raw)) {
-      malformed += 1;
-      continue;
-    }
-    const judged = judgeItem(raw, judging);
-    if (judged.verdict === 'accepted') accepted.push(judged);
-    else {
+
+  function add(item: InboxItem): void {
+    const sort = `${item.kind} ${item.verdict}`;
+    const alike = rejected.get(sort);
+    rejected.set(sort, alike ? { ...alike, count: alike.count + item.count } : item);
+  }
+
+  return {
+    get isFull() {
+      return closeLooks >= mostCloseLooks || malformed >= mostMalformed;
+    },
+    seeMalformed: () => void (malformed += 1),
+    see(raw) {
+      if (!looksLikeItem(raw)) {
+        malformed += 1;
+        return;
+      }
+      const judged = judgeItem(raw, judging);
+      if (judged.verdict === 'accepted') {
+        accepted.push(judged);
+        return;
+      }
       closeLooks += 1;
-      const sort = `${judged.kind} ${judged.verdict}`;
-      const alike = rejected.get(sort);
-      rejected.set(sort, alike ? { ...alike, count: alike.count + 1 } : judged);
-    }
-  }
-  if (malformed > 0) {
-    const none = verdictOn('malformed');
-    const sort = `${none.kind} ${none.verdict}`;
-    rejected.set(sort, { ...none, count: malformed + (rejected.get(sort)?.count ?? 0) });
-  }
-  return [...accepted, ...rejected.values()];
+      add(judged);
+    },
+    verdicts() {
+      if (malformed > 0) add({ ...verdictOn('malformed'), count: malformed });
+      malformed = 0;
+      return [...accepted, ...rejected.values()];
+    },
+  };
+}
+
+/** The verdicts on all items of a batch. */
+export function judgeBatch(items: readonly unknown[], options: JudgeOptions): InboxItem[] {
+  const judge = createBatchJudge(options);
+  for (const item of items) judge.see(item);
+  return judge.verdicts();
 }
 
 interface Judging {

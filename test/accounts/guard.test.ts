@@ -57,7 +57,7 @@ describe('the removal limit', () => {
     expect(removalLimit({ kind: 'count', n }, 1_000_000)).toBe(limit);
   });
 
-  it('is never below ten and never above the share asked for', () => {
+  it('is never below ten and never above the share asked for [pitfall 10]', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 100 }), fc.nat(1_000_000), (p, enabled) => {
         const limit = removalLimit({ kind: 'percent', p }, enabled);

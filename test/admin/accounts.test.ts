@@ -101,7 +101,7 @@ describe('one person', () => {
     expect((await door.post('/api/accounts/anna/resync')).status).toBe(400);
   });
 
-  it('is read again on demand', async () => {
+  it('is read again on demand [pitfall 26]', async () => {
     const door = openPrivateDoor(filled());
     const answer = await door.post(`/api/accounts/${idOf(1)}/resync`);
     expect(answer.status).toBe(202);

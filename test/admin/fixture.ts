@@ -13,6 +13,7 @@ import { openState } from '../../src/state/database.ts';
 import type { ObjectRead } from '../../src/state/directory.ts';
 import { createStateRooms, type StateRooms } from '../../src/state/rooms.ts';
 import { createSettler } from '../../src/sync/settle.ts';
+import { secretWatch } from '../helpers/secret-watch.ts';
 
 export const token = 'a-token-for-tests-with-forty-characters!';
 export const start = Date.parse('2026-02-03T04:05:06.000Z');
@@ -138,6 +139,7 @@ export interface Door {
 /** The private door on a world, with an engine that only listens. */
 export function openPrivateDoor(world: World, options: { sleep?: () => Promise<void> } = {}): Door {
   const log = createMemoryLog([token]);
+  secretWatch.keep('the admin token', token);
   let sessions = 0;
   const door: Omit<Door, 'app' | 'get' | 'post'> = {
     world,
@@ -170,7 +172,11 @@ export function openPrivateDoor(world: World, options: { sleep?: () => Promise<v
     removal: { policy: 'disable', graceMs: 30 * 86_400_000 },
     log,
     now: () => world.now,
-    newSessionId: () => `session-${(sessions += 1)}`,
+    newSessionId() {
+      const id = `secret-session-${(sessions += 1)}`;
+      secretWatch.keep('a session', id);
+      return id;
+    },
     ...(options.sleep && { sleep: options.sleep }),
   });
   const authorization = `Bearer ${token}`;

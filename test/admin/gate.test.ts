@@ -1,4 +1,5 @@
 // Owns the proof that nobody passes the private door without the token or a session.
+import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { closeWorlds, json, openPrivateDoor, openWorld, token } from './fixture.ts';
 
@@ -125,6 +126,24 @@ describe('the page at /', () => {
     expect(answer.status).toBe(403);
   });
 
+  it.each([
+    ['of parts without a boundary', 'multipart/form-data', 'token=x'],
+    ['of broken parts', 'multipart/form-data; boundary=b', '--b\r\ncontent-disposition: form-data'],
+    ['that is no form', 'text/plain', `token=${token}`],
+    [
+      'with a file for a token',
+      'multipart/form-data; boundary=b',
+      `--b\r\ncontent-disposition: form-data; name="token"; filename="x"\r\n\r\n${token}\r\n--b--\r\n`,
+    ],
+  ])('takes a form %s for a wrong token', async (_, type, body) => {
+    const { app, log } = door();
+    const headers = { origin: 'http://localhost', 'content-type': type };
+    const answer = await app.request('/session', { method: 'POST', headers, body });
+    expect(answer.status).toBe(401);
+    expect(answer.headers.get('set-cookie')).toBeNull();
+    expect(log.lines).toEqual([]);
+  });
+
   it('needs no script and nothing from elsewhere', async () => {
     const text = await (await door().get('/')).text();
     expect(text).not.toMatch(/<script|src=|@import|url\(/);
@@ -178,7 +197,26 @@ describe('a session', () => {
 
   it('is not guessed', async () => {
     const { app } = await signedIn();
-    const headers = { cookie: 'gespage_sync_session=session-2' };
+    const headers = { cookie: 'gespage_sync_session=secret-session-2' };
     expect((await app.request('/api/status', { headers })).status).toBe(401);
   });
+
+  it('gives way to newer ones, the oldest first', async () => {
+    const { app, cookie } = await signedIn();
+    const status = async (of: string) =>
+      (await app.request('/api/status', { headers: { cookie: of } })).status;
+    for (let more = 0; more < 99; more += 1) await app.request('/session', form(token));
+    expect(await status(cookie)).toBe(200);
+    await app.request('/session', form(token));
+    expect(await status(cookie)).toBe(401);
+    expect(await status('gespage_sync_session=secret-session-2')).toBe(200);
+    expect(await status('gespage_sync_session=secret-session-101')).toBe(200);
+  });
+});
+
+it('the token and sessions are compared in constant time, and no session is kept as it is', () => {
+  const source = readFileSync(new URL('../../src/admin/gate.ts', import.meta.url), 'utf8');
+  expect(source.match(/timingSafeEqual\(digest|timingSafeEqual\(session\.digest/g)).toHaveLength(2);
+  expect(source).not.toMatch(/\.(get|has|includes|indexOf)\((id|token|given)\)/);
+  expect(source).not.toMatch(/(token|given|id) [!=]==? (?!undefined)/);
 });

@@ -17,7 +17,7 @@ describe('readiness', () => {
     });
   });
 
-  it('stays while Graph and a target are in trouble, which is told without details', async () => {
+  it('stays while Graph and a target are in trouble, which is told without details [pitfall 16]', async () => {
     const world = openWorld();
     world.rooms.streams.set('users', { attempt: 3, error: 'secret words of Graph' });
     world.rooms.targets.failed('postgres', 'secret words of a target', start);

@@ -76,7 +76,7 @@ describe('a hold', () => {
     expect(world.rooms.ledger.countEnabled()).toBe(0);
   });
 
-  it('that grew cannot be decided by its old number', async () => {
+  it('that grew cannot be decided by its old number [pitfall 10]', async () => {
     const world = held();
     const more = (accountEnabled: boolean) =>
       Array.from({ length: 11 }, (_, n) => user(n + 20, { accountEnabled }));
@@ -132,7 +132,7 @@ describe('the inbox', () => {
     return world;
   }
 
-  it('shows verdicts, newest first, and when an object is looked at next', async () => {
+  it('shows verdicts, newest first, and when an object is looked at next [pitfall 24]', async () => {
     const { items } = await json<{ items: Record<string, unknown>[] }>(
       openPrivateDoor(received()).get('/api/notifications'),
     );

@@ -101,6 +101,25 @@ describe('the status', () => {
     expect(inbox).toEqual({ depth: 2, oldestSeconds: 30 });
   });
 
+  it('tells when the last notification came, for people too [pitfall 24]', async () => {
+    const world = openWorld();
+    const door = openPrivateDoor(world);
+    const last = async () => (await json<Status>(door.get('/api/status'))).lastNotificationAt;
+    expect(await last()).toBeNull();
+    world.rooms.inbox.append(
+      [
+        {
+          ...{ verdict: 'accepted', kind: 'change', subscriptionId: 's', event: 'updated' },
+          ...{ resource: 'users', objectId: idOf(1), count: 1 },
+        },
+      ],
+      world.now,
+    );
+    world.rooms.inbox.fold(start + 7_000);
+    expect(await last()).toBe('2026-02-03T04:05:06.000Z');
+    expect(await (await door.get('/')).text()).toMatch(/Last notification.*04:05:06/s);
+  });
+
   it.each<[string, (world: World) => void, RegExp]>([
     ['a missing subscription', () => undefined, /No live subscription for users \(there is none\)/],
     ['one that ended', (world) => subscribe(world, 'users', { expiresAt: start }), /it is expired/],
@@ -134,7 +153,7 @@ describe('the status', () => {
     expect(problems.some((problem) => sentence.test(problem))).toBe(true);
   });
 
-  it('names holds, collisions, people without a login, refusals and hidden groups', async () => {
+  it('names holds, collisions, people without a login, refusals and hidden groups [pitfall 23]', async () => {
     const world = openWorld();
     world.read('user', [
       ...Array.from({ length: 12 }, (_, n) => user(n)),

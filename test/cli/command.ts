@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { secretWatch, watchLines } from '../helpers/secret-watch.ts';
 
 const command = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
 
@@ -30,9 +31,11 @@ export function start(args: readonly string[], env: Readonly<Record<string, stri
   });
   let out = '';
   let err = '';
+  secretWatch.keepEnvironment(env);
   const listeners = new Set<() => void>();
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', watchLines());
+  child.stdout.on('data', (text: string) => (out += text));
+  child.stderr.on('data', (text: string) => {
     err += text;
     for (const listener of listeners) listener();
   });

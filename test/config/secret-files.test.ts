@@ -49,7 +49,7 @@ describe('secrets from files', () => {
     expect(problems[0]).toContain(words);
   });
 
-  it.each(['', '\n', ' \r\n'])('refuses an empty file (%j)', (text) => {
+  it.each(['', '\n', ' \r\n'])('refuses an empty file (%j) [pitfall 18]', (text) => {
     const problems = problemsOf(
       { AZURE_CLIENT_SECRET: '', AZURE_CLIENT_SECRET_FILE: '/f' },
       filesWith({ '/f': text }),

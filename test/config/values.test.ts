@@ -1,5 +1,6 @@
 // Owns the proof that each other variable takes what it should and nothing beyond, on both sides of each limit.
 import { describe, expect, it } from 'vitest';
+import { parseSqlUrl } from '../../src/gespage/sql/sql-url.ts';
 import { configOf, filesWith, problemsOf, token, warningsOf } from './environment.ts';
 
 describe('the doors', () => {
@@ -100,10 +101,28 @@ describe('the target', () => {
     'mysql://u:p/w@h/d',
     'postgres:///d',
     'mysql:///d?host=/run/mysql',
+    'postgres::pw@h?host=/run/postgresql',
+    'postgres://u/:pw@h',
+    'mysql://u:p@h/d?tls=yes',
+    'mysql://u:p@h/d?ssl-mode=on',
+    'postgres://u:p@h/d?schema=',
   ])('is not %s', (url) => {
     const problems = problemsOf({ GESPAGE_SQL_URL: url });
     expect(problems).toHaveLength(1);
     expect(problems[0]).toMatch(/^GESPAGE_SQL_URL .+\.$/);
+  });
+
+  it.each([
+    'sqlite:./x.db',
+    'postgres://u:p%40@h:5432/d?sslmode=verify-full&sslrootcert=x&schema=s',
+    'postgres:///d?host=/run/postgresql',
+    'mysql://u:p@h/d',
+    ...['disabled', 'DISABLE', 'required', 'verify-ca', 'VERIFY_IDENTITY', 'verify-full'].map(
+      (mode) => `mariadb://u:p@[::1]/d?ssl-mode=${mode}&ssl-ca=x`,
+    ),
+  ])('that is let in here is not refused by the target: %s', (url) => {
+    const { sql } = configOf({ GESPAGE_SQL_URL: url }).targets;
+    expect(() => parseSqlUrl(sql.kind === 'sqlite' ? `sqlite:${sql.path}` : sql.url)).not.toThrow();
   });
 
   it('is not the state database', () => {

@@ -41,7 +41,7 @@ describe('the smallest configuration', () => {
   });
 
   it.each(['AZURE_TENANT_ID', 'AZURE_CLIENT_ID', 'AZURE_CLIENT_SECRET', 'ADMIN_TOKEN'])(
-    'is refused without %s, or with nothing or blanks in it',
+    'is refused without %s, or with nothing or blanks in it [pitfall 18]',
     (name) => {
       for (const value of [undefined, '', '  ', '\n']) {
         const problems = problemsOf({ [name]: value });
@@ -61,7 +61,7 @@ describe('the smallest configuration', () => {
     expect(configOf({ LISTEN_PORT: ' 9000 ' }).publicDoor.port).toBe(9_000);
   });
 
-  it('has no default for any secret that could let somebody in', () => {
+  it('has no default for any secret that could let somebody in [pitfall 18]', () => {
     const withDefault = variableList.filter(({ secret, ...rest }) => secret && rest.default !== undefined);
     // The default database is a file without a password.
     expect(withDefault.map(({ name }) => name)).toEqual(['GESPAGE_SQL_URL']);

@@ -61,12 +61,12 @@ describe('a person', () => {
     });
   });
 
-  it('who is renamed keeps the row', async () => {
+  it('who is renamed keeps the row [pitfall 11]', async () => {
     await arrives(rig.tenant.updateUser(anna, { displayName: 'Anna Neu', surname: 'Neu' }), anna);
     expect(account(anna)).toMatchObject({ login: 'anna', display_name: 'Anna Neu', last_name: 'Neu' });
   });
 
-  it('whose login changes keeps the row', async () => {
+  it('whose login changes keeps the row [pitfall 11]', async () => {
     await arrives(rig.tenant.updateUser(anna, { mailNickname: 'anna.neu' }), anna);
     expect(account(anna)?.login).toBe('anna.neu');
     expect(groupsOf(anna)).toEqual([printers]);
@@ -87,7 +87,7 @@ describe('a person', () => {
     await arrives(rig.tenant.updateUser(anna, { jobTitle: 'Dean' }));
   });
 
-  it('who is disabled, then enabled, is the same account again', async () => {
+  it('who is disabled, then enabled, is the same account again [pitfall 13]', async () => {
     const before = account(anna);
     await arrives(rig.tenant.updateUser(anna, { accountEnabled: false }), anna);
     expect(account(anna)).toMatchObject({ login: 'anna', enabled: 0 });
@@ -96,7 +96,7 @@ describe('a person', () => {
     expect({ ...account(anna), updated_at: '' }).toEqual({ ...before, updated_at: '' });
   });
 
-  it('who is deleted, then restored, is the same account again', async () => {
+  it('who is deleted, then restored, is the same account again [pitfall 13] [trouble 13.15]', async () => {
     const before = account(anna);
     await arrives(rig.tenant.softDeleteUser(anna), anna);
     expect(account(anna)).toMatchObject({ login: 'anna', display_name: 'Anna Test', enabled: 0 });
@@ -105,7 +105,7 @@ describe('a person', () => {
     expect(groupsOf(anna)).toEqual([printers]);
   });
 
-  it('who is deleted for good is disabled and in no group, though the group stream stays silent', async () => {
+  it('who is deleted for good is disabled and in no group, though the group stream stays silent [pitfall 14] [trouble 13.15]', async () => {
     await arrives(rig.tenant.hardDeleteUser(anna), anna);
     expect(account(anna)?.enabled).toBe(0);
     expect(groupsOf(anna)).toEqual([]);
@@ -143,7 +143,7 @@ describe('a group', () => {
     await arrives(rig.tenant.changeMembers(printers, { add: [bert], remove: [anna] }), anna, bert);
   });
 
-  it('nested in a published one gets a member, and loses one', async () => {
+  it('nested in a published one gets a member, and loses one [pitfall 14]', async () => {
     await arrives(rig.tenant.addMember(inner, bert), bert);
     expect(groupsOf(bert)).toEqual([printers]);
     await arrives(rig.tenant.removeMember(inner, bert), bert);

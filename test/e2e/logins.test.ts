@@ -44,7 +44,7 @@ describe('logins', () => {
 });
 
 describe('a login that somebody has', () => {
-  it('is not given to a new person, until its holder gives it up', async () => {
+  it('is not given to a new person, until its holder gives it up [pitfall 12]', async () => {
     const { tenant } = rig;
     const first = tenant.createUser(person('anna')).id;
     await rig.atRest();
@@ -64,7 +64,7 @@ describe('a login that somebody has', () => {
     expect(issues()).toEqual([]);
   });
 
-  it('is not taken by a renamed person, who keeps the old one and everything else follows', async () => {
+  it('is not taken by a renamed person, who keeps the old one and everything else follows [pitfall 12]', async () => {
     const { tenant } = rig;
     const first = tenant.createUser(person('anna')).id;
     const second = tenant.createUser(person('bert')).id;
@@ -94,7 +94,7 @@ describe('a login that somebody has', () => {
     expect([loginOf(first), loginOf(second)]).toEqual(['anna', undefined]);
   });
 
-  it('is disputed in the first sync already: one of the two has it', async () => {
+  it('is disputed in the first sync already: one of the two has it [pitfall 12]', async () => {
     await rig.stop();
     const { tenant } = rig;
     const ids = [tenant.createUser({ ...person('same'), userPrincipalName: 'a@emulated.example' }).id];

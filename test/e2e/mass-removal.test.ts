@@ -1,6 +1,7 @@
 // Owns the proof that no way in which a tenant can seem to have lost its people takes accounts beyond the limit.
 import { rmSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { readStatus } from '../../src/sync/status.ts';
 import { eventuallyTrue } from '../helpers/eventually.ts';
 import { type Rig, startRig } from '../helpers/service.ts';
 
@@ -136,9 +137,9 @@ const ways: Readonly<Record<string, Way>> = {
 };
 
 /** Asks for a full resync, and waits until it has ended one way or another. */
-async function resync(rig: Rig): Promise<void> {
+async function resync(rig: Rig, requestedBy = 'test'): Promise<void> {
   const { rooms, engine } = rig.parts();
-  const { id } = rooms.runs.request({ kind: 'resync', requestedBy: 'test' }, Date.now());
+  const { id } = rooms.runs.request({ kind: 'resync', requestedBy }, Date.now());
   engine.asked();
   await eventuallyTrue(
     'the resync has ended',
@@ -186,5 +187,65 @@ describe('a tenant that seems to have lost its people', () => {
     expect(removals).toBeLessThanOrEqual(limit);
     expect(rig.parts().rooms.removals.openPeople() > 0).toBe(way.isHeld);
     expect(lost > 0).toBe(false);
+  });
+});
+
+describe('groups that seem to have lost their members', () => {
+  const startWithGroups = async () => {
+    const rig = await startRig({
+      tenant: { users: 60, groups: 6, memberships: 60 },
+      mapping: { groups: { publish: ['*'] } },
+    });
+    await rig.atRest();
+    return { rig, before: rig.target() };
+  };
+  const asked = (rig: Rig) =>
+    rig
+      .parts()
+      .rooms.runs.list(10)
+      .map(({ status, requestedBy }) => `${requestedBy}: ${status}`);
+  /** A round of groups that says nothing and ends well; the one of users comes before it, and is not empty. */
+  const emptyGroups = (rig: Rig) => {
+    const { rooms } = rig.parts();
+    rig.tenant.configure({ deltaFaults: { emptyRounds: 1 } });
+    rooms.streams.set('groups', { fullWanted: rooms.directory.beginRead() });
+    rig
+      .parts()
+      .engine.loops()
+      .find((loop) => loop.status().name === 'groups')
+      ?.wake();
+    return eventuallyTrue('the loss is refused', () => rooms.groupLosses.refused() !== undefined);
+  };
+
+  it('keep them until an operator asks for a resync, and that is told [trouble 13.13]', async () => {
+    const { rig, before } = await startWithGroups();
+    await emptyGroups(rig);
+    await rig.atRest();
+    expect(rig.target().memberships).toEqual(before.memberships);
+    expect(rig.target().groups).toEqual(before.groups);
+    const { problems } = readStatus({ ...rig.parts(), now: Date.now });
+    expect(problems.join(' ')).toContain('memberships, so it was not believed');
+    // The next round shows them again: nothing is lost, nothing is to be decided.
+    await resync(rig);
+    expect(rig.parts().rooms.groupLosses.refused()).toBeUndefined();
+    expect(rig.target().memberships).toEqual(before.memberships);
+    expect(asked(rig)).toEqual(['test: succeeded']);
+  });
+
+  it('lose them when an operator asks for a resync after that; the schedule is no operator', async () => {
+    const { rig, before } = await startWithGroups();
+    await rig.stop();
+    for (const { id, status, members } of rig.tenant.snapshot().groups) {
+      if (status === 'active') rig.tenant.changeMembers(id, { remove: members.map((member) => member.id) });
+    }
+    rig.tenant.expireDeltaTokens('groups');
+    await rig.start();
+    await eventuallyTrue('the loss is refused', () => rig.parts().rooms.groupLosses.refused() !== undefined);
+    await resync(rig, 'schedule');
+    expect(rig.target().memberships).toEqual(before.memberships);
+    await resync(rig);
+    await rig.atRest();
+    expect(rig.target().memberships.size).toBe(0);
+    expect(asked(rig)).toEqual(['test: succeeded', 'schedule: held']);
   });
 });

@@ -25,45 +25,49 @@ function findSecrets(rig: ProcessRig, clientStates: ReadonlySet<string>, output:
 }
 
 describe('the service', () => {
-  it('killed again and again amid changes and failures, loses nothing', { timeout: 90_000 }, async () => {
-    const kills = 8;
-    const seed = Number(process.env['KILL_SEED'] ?? Math.trunc(Math.random() * 1e9));
-    const random = createRandom(seed);
-    const rig = await makeProcessRig(setting);
-    const { tenant } = rig;
-    tenant.addFault({ probability: 0.03, action: { type: 'status', status: 503 } });
-    tenant.addFault({ probability: 0.02, action: { type: 'reset' } });
-    const clientStates = new Set<string>();
-    let output = '';
-    let changes = 0;
-    const change = (): void => {
-      changes += tenant.churn(random.int(1, 4), { seed: random.int(0, 1e9) }).length;
-      for (const { clientState } of tenant.subscriptions()) clientStates.add(clientState ?? '');
-    };
-    const live = async (service: Process, ms: number): Promise<void> => {
-      for (const end = Date.now() + ms; Date.now() < end; await sleep(random.int(0, 25))) change();
-      service.kill('SIGKILL');
-      await service.ended;
-      output += service.output();
-      // Changes go on while nobody listens.
-      for (let more = random.int(0, 3); more > 0; more -= 1) change();
-    };
-    for (let kill = 0; kill < kills; kill += 1) await live(await rig.start(), random.int(20, 700));
-    const last = await rig.start();
-    change();
-    await rig.inSync(40_000).catch((error: unknown) => {
-      const text = `KILL_SEED=${seed}: ${String(error)}`;
-      throw new Error(`${text}\n${gatherEvidence(tenant, rig.env['STATE_PATH'] ?? '', text)}`);
-    });
-    expect(changes).toBeGreaterThan(200);
-    last.kill('SIGTERM');
-    expect(await last.ended).toEqual({ code: 0, signal: null });
-    output += last.output();
-    expect(output).toContain('A subscription is created');
-    expect(findSecrets(rig, clientStates, output)).toEqual([]);
-  });
+  it(
+    'killed again and again amid changes and failures, loses nothing [pitfall 1]',
+    { timeout: 90_000 },
+    async () => {
+      const kills = 8;
+      const seed = Number(process.env['KILL_SEED'] ?? Math.trunc(Math.random() * 1e9));
+      const random = createRandom(seed);
+      const rig = await makeProcessRig(setting);
+      const { tenant } = rig;
+      tenant.addFault({ probability: 0.03, action: { type: 'status', status: 503 } });
+      tenant.addFault({ probability: 0.02, action: { type: 'reset' } });
+      const clientStates = new Set<string>();
+      let output = '';
+      let changes = 0;
+      const change = (): void => {
+        changes += tenant.churn(random.int(1, 4), { seed: random.int(0, 1e9) }).length;
+        for (const { clientState } of tenant.subscriptions()) clientStates.add(clientState ?? '');
+      };
+      const live = async (service: Process, ms: number): Promise<void> => {
+        for (const end = Date.now() + ms; Date.now() < end; await sleep(random.int(0, 25))) change();
+        service.kill('SIGKILL');
+        await service.ended;
+        output += service.output();
+        // Changes go on while nobody listens.
+        for (let more = random.int(0, 3); more > 0; more -= 1) change();
+      };
+      for (let kill = 0; kill < kills; kill += 1) await live(await rig.start(), random.int(20, 700));
+      const last = await rig.start();
+      change();
+      await rig.inSync(40_000).catch((error: unknown) => {
+        const text = `KILL_SEED=${seed}: ${String(error)}`;
+        throw new Error(`${text}\n${gatherEvidence(tenant, rig.env['STATE_PATH'] ?? '', text)}`);
+      });
+      expect(changes).toBeGreaterThan(200);
+      last.kill('SIGTERM');
+      expect(await last.ended).toEqual({ code: 0, signal: null });
+      output += last.output();
+      expect(output).toContain('A subscription is created');
+      expect(findSecrets(rig, clientStates, output)).toEqual([]);
+    },
+  );
 
-  it('told to stop, ends with exit code 0 although a connection is kept open', async () => {
+  it('told to stop, ends with exit code 0 although a connection is kept open [pitfall 15]', async () => {
     const rig = await makeProcessRig(setting);
     const service = await rig.start();
     await rig.inSync();
@@ -102,7 +106,7 @@ describe('the service', () => {
     socket.destroy();
   });
 
-  it('wrongly configured, names every problem at once and ends with exit code 2', async () => {
+  it('wrongly configured, names every problem at once and ends with exit code 2 [pitfall 18]', async () => {
     const secret = 'a~secret.that-must-not-be-shown';
     const service = startProcess({
       AZURE_TENANT_ID: 'not a tenant',

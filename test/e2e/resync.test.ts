@@ -44,7 +44,7 @@ function changeInSilence(rig: Rig) {
 }
 
 describe('a full resync', () => {
-  it('brings what no notification told, and counts it', async () => {
+  it('brings what no notification told, and counts it [trouble 13.13]', async () => {
     const rig = await startRig(setting);
     await rig.atRest();
     changeInSilence(rig);
@@ -87,7 +87,7 @@ describe('a full resync', () => {
     expect(rig.differences()).toEqual([]);
   });
 
-  it('of one person reads and settles that person alone', async () => {
+  it('of one person reads and settles that person alone [pitfall 26]', async () => {
     const rig = await startRig(setting);
     await rig.atRest();
     const before = rig.target();
@@ -96,7 +96,7 @@ describe('a full resync', () => {
     expect(touched(before, rig.target())).toEqual([renamed]);
   });
 
-  it('that fails half-way removes nobody, and goes on from its last page', async () => {
+  it('that fails half-way removes nobody, and goes on from its last page [pitfall 8]', async () => {
     const rig = await startRig({
       ...setting,
       tenant: { ...setting.tenant, settings: { delta: { pageSize: 10 } } },
@@ -119,7 +119,7 @@ describe('a full resync', () => {
 
 describe('an expired delta token', () => {
   it.each(resetStyles)(
-    'refused as %s leads to a full round; nobody is removed, nothing is missed',
+    'refused as %s leads to a full round; nobody is removed, nothing is missed [pitfall 7] [trouble 13.12]',
     async (style) => {
       const rig = await startRig(setting);
       await rig.atRest();

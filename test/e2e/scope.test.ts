@@ -60,7 +60,7 @@ describe('the scope', () => {
     expect(enabled(people[13])).toBe(1);
   });
 
-  it('that becomes empty takes nobody away unasked', async () => {
+  it('that becomes empty takes nobody away unasked [pitfall 10]', async () => {
     const { rig, tenant, staff, enabled, people } = await startScoped({ REMOVAL_LIMIT: '1' });
     tenant.deleteGroup(staff);
     await expect
@@ -106,7 +106,7 @@ describe('the scope', () => {
     expect(rig.target().accounts.get(guest)).toMatchObject({ login: 'anna_partner.example', enabled: 1 });
   });
 
-  it('changed in the mapping file is applied at the next start, to everybody', async () => {
+  it('changed in the mapping file is applied at the next start, to everybody [pitfall 9]', async () => {
     const { rig, tenant, people, enabled } = await startScoped();
     const team2 = tenant.createGroup({ displayName: 'Only these' }).id;
     tenant.changeMembers(team2, { add: people.slice(10) });

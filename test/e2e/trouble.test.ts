@@ -38,7 +38,7 @@ describe('Graph in trouble', () => {
     await rig.atRest(40_000);
   });
 
-  it('asking for a pause is left alone for that time, and the change arrives after it', async () => {
+  it('asking for a pause is left alone for that time, and the change arrives after it [pitfall 6]', async () => {
     const rig = await startRig(setting);
     await rig.atRest();
     const { tenant } = rig;
@@ -66,7 +66,7 @@ describe('replicas that lag behind their notifications', () => {
     ['a person is read too early', { getMs: 600, deltaMs: 0 }],
     ['the delta round is too early', { getMs: 0, deltaMs: 600 }],
     ['both are too early', { getMs: 600, deltaMs: 600 }],
-  ])('%s: looked at again until it shows', async (_, lag) => {
+  ])('%s: looked at again until it shows [pitfall 5] [trouble 13.14]', async (_, lag) => {
     const rig = await startRig(setting);
     await rig.atRest();
     const { tenant } = rig;
@@ -98,7 +98,7 @@ describe('replicas that lag behind their notifications', () => {
 });
 
 describe('notifications', () => {
-  it('that come double, in no order and late change nothing', async () => {
+  it('that come double, in no order and late change nothing [trouble 13.6]', async () => {
     const rig = await startRig(setting);
     const { tenant } = rig;
     tenant.configure({ delivery: { duplicates: 0.5, reorder: true, delayMs: [0, 200] } });
@@ -131,7 +131,7 @@ describe('notifications', () => {
 });
 
 describe('a subscription', () => {
-  it('that vanished without a word is made again, and a round follows', async () => {
+  it('that vanished without a word is made again, and a round follows [pitfall 19] [trouble 13.7]', async () => {
     const rig = await startRig(setting);
     await rig.atRest();
     const { tenant } = rig;
@@ -170,7 +170,7 @@ describe('a subscription', () => {
     await rig.inSync();
   });
 
-  it('that is challenged is renewed once, and what was held back or lost arrives', async () => {
+  it('that is challenged is renewed once, and what was held back or lost arrives [pitfall 20] [trouble 13.8]', async () => {
     const rig = await startRig(setting);
     await rig.atRest();
     const { tenant } = rig;

@@ -1,11 +1,32 @@
 // Owns the emulator's TLS material: its own authority, the server's certificate, and client-credential certificates for tests.
 import { createHash, X509Certificate } from 'node:crypto';
+import tls from 'node:tls';
 import { generate } from 'selfsigned';
+import { tellSecret } from './secrets.ts';
 
 export type ServerCertificate = { caPem: string; key: string; cert: string };
 
+let made: Promise<ServerCertificate> | undefined;
+
+/** The certificate of every emulated server in this process: making one takes longer than many a test. */
+export function serverCertificate(): Promise<ServerCertificate> {
+  return (made ??= makeServerCertificate());
+}
+
+const trusted = new Set<string>();
+
+/** Trusts an authority in this process, beside those trusted already. */
+export function trustAuthority(caPem: string): void {
+  if (trusted.has(caPem)) return;
+  tls.setDefaultCACertificates([...tls.getCACertificates('default'), caPem]);
+  trusted.add(caPem);
+}
+
+/** How many authorities this process trusts only because a test asked for it. */
+export const countTrusted = (): number => trusted.size;
+
 /** Makes a certificate authority and a server certificate for localhost and 127.0.0.1, signed by it. */
-export async function makeServerCertificate(): Promise<ServerCertificate> {
+async function makeServerCertificate(): Promise<ServerCertificate> {
   // A name of its own: with two authorities of one name in one process, OpenSSL tries the wrong key.
   const name = `Emulated Graph CA ${crypto.randomUUID()}`;
   const authority = await generate([{ name: 'commonName', value: name }], {
@@ -56,6 +77,7 @@ export async function makeClientCredential(options: { expires?: Date } = {}): Pr
     notBeforeDate: new Date(Math.min(Date.now(), notAfterDate.getTime()) - 86_400_000),
     notAfterDate,
   });
+  tellSecret('the private key of a certificate', made.private);
   const thumbprint = createHash('sha256').update(new X509Certificate(made.cert).raw).digest('hex');
   return { pem: `${made.private.trim()}\n${made.cert.trim()}\n`, certificate: made.cert, thumbprint };
 }

@@ -109,6 +109,22 @@ describe('a reader that follows the rules', () => {
     }
   });
 
+  test('hears who left a group that was deleted and restored meanwhile', async () => {
+    client = await startClient({ users: 3, groups: 0 });
+    const { tenant } = client;
+    const group = tenant.createGroup().id;
+    const [stays = '', leaves = ''] = [tenant.userId(0), tenant.userId(1)];
+    tenant.changeMembers(group, { add: [stays, leaves] });
+    const first = await client.round('/groups/delta?$select=displayName,members');
+    tenant.removeMember(group, leaves);
+    tenant.deleteGroup(group);
+    tenant.restoreGroup(group);
+    const mirror = createMirror();
+    first.items.forEach(mirror.group);
+    (await client.round(first.deltaLink)).items.forEach(mirror.group);
+    expect(mirror.state().members).toEqual([`${group} ${stays}`]);
+  });
+
   test('ends with the truth when pages are read while the tenant changes and replicas lag', async () => {
     client = await startClient({ users: 100, groups: 8, memberships: 300, settings: { delta: nasty } });
     const { tenant } = client;

@@ -231,10 +231,15 @@ function changedMembers(
   settings: DeltaSettings,
   random: Random,
 ): Uint32Array | number[] {
-  if (own.fresh) return fullMembers(directory, group, token.to, settings, random);
   const entry = (ref: Ref, added: boolean): number => (added ? ref : -1 - ref);
-  if (settings.memberEvents === 'all') return own.members.map(({ ref, added }) => entry(ref, added));
   const touched = new Set(own.members.map(({ ref }) => ref));
+  if (own.fresh) {
+    // Who does not hear of the deletion in between still has to hear who left.
+    const left = [...touched].filter((ref) => !directory.members.has(group, ref, token.to));
+    const present = fullMembers(directory, group, token.to, settings, random);
+    return left.length === 0 ? present : [...present, ...left.map((ref) => entry(ref, false))];
+  }
+  if (settings.memberEvents === 'all') return own.members.map(({ ref, added }) => entry(ref, added));
   return [...touched].map((ref) => entry(ref, directory.members.has(group, ref, token.to)));
 }
 

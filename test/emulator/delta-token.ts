@@ -3,6 +3,7 @@ import { createHmac } from 'node:crypto';
 import { badRequest, errorAnswer } from './answers.ts';
 import type { Answer } from './answers.ts';
 import type { Random } from './random.ts';
+import { tellSecret } from './secrets.ts';
 
 export type Stream = 'users' | 'groups';
 
@@ -102,7 +103,9 @@ export function createTokenCodec(options: {
   return {
     write: (token) => {
       const text = Buffer.from(JSON.stringify(token)).toString('base64url');
-      return `${text}.${sign(text)}`;
+      const signed = `${text}.${sign(text)}`;
+      tellSecret('the token of a delta or next link', signed);
+      return signed;
     },
     read: (text, stream) => {
       const [payload = '', signature = ''] = text.split('.');

@@ -1,7 +1,7 @@
 // Owns the emulated Microsoft Graph tenant: wires its parts and offers them as one object.
 //
 // In a test:    const tenant = await startEmulator({ users: 50, groups: 5 });
-//               tls.setDefaultCACertificates([...tls.getCACertificates('default'), tenant.caPem]);
+//               trustAuthority(tenant.caPem);
 //               …AZURE_AUTHORITY_HOST = tenant.authorityHost, GRAPH_BASE_URL = tenant.graphBaseUrl…
 //               const change = tenant.updateUser(tenant.userId(3), { displayName: 'New name' });
 //               tenant.sentAt(change.seq)   // when its notification left, ms; compare with the target's time
@@ -13,7 +13,8 @@
 // Administration  createUser, updateUser, softDeleteUser, restoreUser, hardDeleteUser, createGroup, updateGroup,
 //                 deleteGroup, restoreGroup, hardDeleteGroup, addMember, removeMember, changeMembers,
 //                 createDevice, createServicePrincipal, churn. All give a Change {seq, kind, id, operation, at}.
-// Truth           snapshot, usersFrom, count, user, group, effectiveMembers, userId(index), groupId(index).
+// Truth           snapshot, usersFrom, count, user, group, changesOf, effectiveMembers, userId(index),
+//                 groupId(index).
 // Settings        configure({delta, deltaFaults, delivery, subscriptions, mutations, lag, signIn}): options.ts lists all.
 // Faults          addFault, removeFault, clearFaults, throttle, stopThrottle, setQuota, expireDeltaTokens, revokeTokens,
 //                 freeze/thaw (a replica that stops), vanishSubscription, lifecycle, holdNotifications,
@@ -23,7 +24,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { makeServerCertificate } from './certificates.ts';
+import { serverCertificate } from './certificates.ts';
 import { churn } from './churn.ts';
 import { startControl } from './control.ts';
 import { createDelivery } from './delivery.ts';
@@ -155,7 +156,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   const reads = createReadContext(directory, graphBaseUrl, () => directory.visible('get'));
   const route = createRoutes({ reads, delta, subscriptions, signIn: settings.signIn, domain });
 
-  const certificate = await makeServerCertificate();
+  const certificate = await serverCertificate();
   const server = createGraphServer({ tls: certificate, signIn, faults, throttle, log, route, random });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);

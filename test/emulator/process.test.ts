@@ -3,8 +3,8 @@ import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import tls from 'node:tls';
 import { describe, expect, test } from 'vitest';
+import { trustAuthority } from './certificates.ts';
 import { startEmulator } from './emulator.ts';
 import type { Change } from './mutations.ts';
 import { guidOf, indexOfGuid } from './random.ts';
@@ -24,7 +24,7 @@ describe('the process', () => {
     const lines = createInterface({ input: child.stdout });
     const [line] = (await once(lines, 'line')) as [string];
     const ready = JSON.parse(line) as Ready;
-    tls.setDefaultCACertificates([...tls.getCACertificates('default'), readFileSync(ready.caPath, 'utf8')]);
+    trustAuthority(readFileSync(ready.caPath, 'utf8'));
     const discovery = await fetch(
       `${ready.authorityHost}/${ready.tenantId}/v2.0/.well-known/openid-configuration`,
     );

@@ -2,6 +2,7 @@
 import { createHmac, createHash, verify, X509Certificate, constants } from 'node:crypto';
 import { errorAnswer, jsonAnswer } from './answers.ts';
 import type { Answer } from './answers.ts';
+import { tellSecret } from './secrets.ts';
 
 export type SignInSettings = {
   tenantId: string;
@@ -71,6 +72,7 @@ export function createSignIn(
     const token = `${text}.${createHmac('sha256', key).update(text).digest('base64url')}`;
     live.set(token, { expires: claims.exp * 1000, roles: new Set(claims.roles) });
     issued += 1;
+    tellSecret('an access token', token);
     return jsonAnswer(
       200,
       {

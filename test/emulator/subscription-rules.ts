@@ -3,6 +3,7 @@ import { badRequest } from './answers.ts';
 import type { Answer, GraphRequest } from './answers.ts';
 import { graphTime } from './graph-time.ts';
 import type { Random } from './random.ts';
+import { tellSecret } from './secrets.ts';
 import type { Subscription, SubscriptionContext } from './subscriptions.ts';
 
 type Creation = Omit<
@@ -84,6 +85,7 @@ export function readCreation(
   if (clientState !== null && (typeof clientState !== 'string' || clientState.length > 128)) {
     return refuse("The value of 'clientState' must be a text of at most 128 characters.");
   }
+  if (clientState !== null) tellSecret('a client state', clientState);
   const lifecycle = input['lifecycleNotificationUrl'] ?? null;
   const badUrl =
     checkUrl(input['notificationUrl'], 'notificationUrl', context) ??

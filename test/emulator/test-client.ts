@@ -2,7 +2,7 @@
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import tls from 'node:tls';
+import { trustAuthority } from './certificates.ts';
 import { startEmulator } from './emulator.ts';
 import type { Emulator } from './emulator.ts';
 import type { EmulatorOptions } from './options.ts';
@@ -46,15 +46,10 @@ export async function requestToken(
   return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
 }
 
-/** Trusts the tenant's authority in this process. */
-export function trust(tenant: Emulator): void {
-  tls.setDefaultCACertificates([...tls.getCACertificates('default'), tenant.caPem]);
-}
-
 /** Starts a tenant and signs in. */
 export async function startClient(options: EmulatorOptions = {}): Promise<Client> {
   const tenant = await startEmulator(options);
-  trust(tenant);
+  trustAuthority(tenant.caPem);
   const token = (await requestToken(tenant)).body['access_token'] as string;
 
   const ask: Client['ask'] = async (path, init = {}) => {

@@ -1,6 +1,6 @@
 // Owns the tenant's truth as tests compare it: objects with state and properties, direct and effective members.
 import { transitiveMembers } from './closure.ts';
-import type { Directory, Status } from './directory.ts';
+import type { Directory, Operation, Status } from './directory.ts';
 import { indexOfRef, kindOfRef } from './members.ts';
 import type { Ref } from './members.ts';
 import type { Kind, Props } from './properties.ts';
@@ -17,6 +17,14 @@ export type Snapshot = {
   groups: GroupTruth[];
 };
 
+export type ObjectChange = {
+  seq: number;
+  at: number;
+  operation: Operation;
+  props: readonly string[];
+  members: string[];
+};
+
 export type Truth = {
   snapshot(): Snapshot;
   /** How many objects of the kind ever existed. */
@@ -25,6 +33,8 @@ export type Truth = {
   usersFrom(index: number, count: number): ObjectTruth[];
   user(id: string): ObjectTruth | undefined;
   group(id: string): GroupTruth | undefined;
+  /** What was done to the object, oldest first; `members`: who came, and who left with a minus. */
+  changesOf(id: string): ObjectChange[];
   /** Ids of the active users in an active group, nested groups included, sorted; empty for a deleted group. */
   effectiveMembers(groupId: string): string[];
   userId(index: number): string;
@@ -68,6 +78,16 @@ export function createTruth(directory: Directory): Truth {
     group: (id) => {
       const found = directory.find(id, ['group']);
       return found && groupAt(found.index);
+    },
+    changesOf: (id) => {
+      const found = directory.find(id);
+      const idOf = (ref: Ref): string => directory.idOf(kindOfRef(ref), indexOfRef(ref));
+      return directory.log
+        .filter((entry) => entry.kind === found?.kind && entry.index === found.index)
+        .map(({ seq, at, operation, props, members }) => ({
+          ...{ seq, at, operation, props },
+          members: members.map(({ ref, added }) => `${added ? '' : '-'}${idOf(ref)}`),
+        }));
     },
     effectiveMembers: (groupId) => {
       const found = directory.find(groupId, ['group']);

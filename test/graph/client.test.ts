@@ -101,7 +101,7 @@ describe('a link', () => {
     ['plain http', () => server.origin.replace('https', 'http') + '/?$deltatoken=secret'],
     ['a name before the host', () => server.origin.replace('://', '://graph.microsoft.com@') + '/?secret'],
     ['no address', () => 'secret'],
-  ])('with %s is refused unsent, and not repeated', async (_name, link) => {
+  ])('with %s is refused unsent, and not repeated [trouble 13.17]', async (_name, link) => {
     const { client } = makeBench(server.origin);
     const failure = await failureOf(client.request({ operation: 'users.delta', link: link() }));
     expect(failure).toMatchObject({ kind: 'permanent', code: 'foreign-link' });
@@ -167,7 +167,7 @@ describe('a refused token', () => {
 });
 
 describe('throttling', () => {
-  it('closes the gate for as long as asked, for every later request', async () => {
+  it('closes the gate for as long as asked, for every later request [pitfall 6]', async () => {
     const { client, gate, clock, events } = makeBench(server.origin);
     answers({ status: 429, headers: { 'retry-after': 30 } }, { body: {} });
     const failure = await failureOf(client.request({ operation: 'x', path: '/users' }));
@@ -182,7 +182,7 @@ describe('throttling', () => {
     await client.request({ operation: 'y', path: '/groups' });
   });
 
-  it('without Retry-After waits longer each time, until something succeeds', async () => {
+  it('without Retry-After waits longer each time, until something succeeds [trouble 13.12]', async () => {
     const { client, clock } = makeBench(server.origin);
     answers({ status: 429 });
     const waits: (number | undefined)[] = [];
@@ -225,7 +225,7 @@ describe('throttling', () => {
 });
 
 describe('a connection', () => {
-  it('is left behind after a 503', async () => {
+  it('is left behind after a 503 [trouble 13.12]', async () => {
     const { client } = makeBench(server.origin);
     answers({ body: {} }, { status: 503 }, { body: {} }, { body: {} });
     await client.request({ operation: 'x', path: '/users' });

@@ -50,7 +50,7 @@ async function collect(bench: Bench): Promise<DeltaPage[]> {
 }
 
 describe('a delta round', () => {
-  it('begins with the selection, follows every link to the letter and ends with the delta link', async () => {
+  it('begins with the selection, follows every link to the letter and ends with the delta link [trouble 13.11]', async () => {
     const bench = benchOf([next(1, [{ id: id(1) }]), next(2), last([{ id: id(2) }])], {
       select: ['mail', 'id', 'mail', 'onPremisesExtensionAttributes'],
       priority: 'low',
@@ -105,7 +105,7 @@ describe('a delta round', () => {
     });
   });
 
-  it('is cut when a link comes twice, when pages stay empty or the same for ever', async () => {
+  it('is cut when a link comes twice, when pages stay empty or the same for ever [pitfall 22]', async () => {
     const loop = { kind: 'permanent', code: 'link-loop' };
     await expect(collect(benchOf([next(1), next(2), next(1)]))).rejects.toMatchObject(loop);
     const empty = Array.from({ length: 10_001 }, (_, number) => next(number));
@@ -218,7 +218,7 @@ describe('an object', () => {
     expect(read({ id: id(1), '@removed': mark })?.removed).toBe(removed);
   });
 
-  it('has members in the order sent, with their types and removals', () => {
+  it('has members in the order sent, with their types and removals [trouble 13.3]', () => {
     const members = [
       { '@odata.type': '#microsoft.graph.user', id: id(1).toUpperCase() },
       { '@odata.type': '#Microsoft.Graph.Group', id: id(2), '@removed': { reason: 'deleted' } },
@@ -265,7 +265,7 @@ describe('an object', () => {
 });
 
 describe('an object of which only the identity is shown', () => {
-  it('is recognised', () => {
+  it('is recognised [pitfall 23] [trouble 13.18]', () => {
     expect(isUnreadable({ id: id(1), properties: {} })).toBe(true);
     expect(isUnreadable({ id: id(1), properties: { displayName: null, businessPhones: [] } })).toBe(true);
     expect(isUnreadable({ id: id(1), properties: { userPrincipalName: null, userType: 'Member' } })).toBe(

@@ -143,7 +143,7 @@ describe('a failure', () => {
     expect(inside).toMatchObject({ code: 'x', requestId: 'inner' });
   });
 
-  it("measures a date in Retry-After against the server's own clock", () => {
+  it("measures a date in Retry-After against the server's own clock [trouble 13.10]", () => {
     const headers = { date: 'Mon, 23 Nov 2026 10:00:00 GMT', 'retry-after': 'Mon, 23 Nov 2026 10:00:30 GMT' };
     expect(classify({ operation, status: 429, headers }).retryAfterMs).toBe(30_000);
     expect(
@@ -209,4 +209,32 @@ it('nothing that can come over the wire makes the classifier throw', () => {
       },
     ),
   );
+});
+
+describe('what Microsoft, or whoever stands between, writes into an answer', () => {
+  it.each(['constructor', 'toString', '__proto__', 'hasOwnProperty'])(
+    'finds no advice that nobody wrote, as for the sign-in error %s',
+    (error) => {
+      const failure = classify({ operation, status: 400, body: { error } });
+      expect(failure.advice).toContain('Compare AZURE_TENANT_ID');
+      expect(failure.code).toBe(error);
+    },
+  );
+
+  it('is cut and made plain before it stands in a message, a log or the database', () => {
+    const long = `a b\r\n\u001b[31m${'x'.repeat(10_000)}`;
+    for (const input of [
+      { status: 400, headers: { 'request-id': long }, body: { error: { code: long, message: long } } },
+      { status: 400, body: { error: { code: 'x', innerError: { 'request-id': long } } } },
+      { status: 400, body: { error: long, trace_id: long } },
+      { status: 400, headers: { 'x-ms-request-id': long }, body: { error: 'invalid_client' } },
+      { cause: { name: long, code: long } },
+    ]) {
+      const failure = classify({ operation, ...input });
+      expect(failure.message.length).toBeLessThan(1_500);
+      expect(failure.message).not.toMatch(/[\u0000-\u001f]/);
+      expect(failure.code ?? '').not.toMatch(/\s/);
+      expect(failure.requestId ?? '').toMatch(/^[\w.:-]{0,200}$/);
+    }
+  });
 });

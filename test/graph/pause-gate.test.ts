@@ -42,10 +42,23 @@ describe('the pause gate', () => {
     expect(told).toEqual([1_030_000]);
   });
 
-  it('remembers a pause from before the restart', async () => {
+  it('remembers a pause from before the restart [pitfall 6]', async () => {
     const clock = handClock();
     const gate = createPauseGate({ ...clock, until: clock.now() + 10_000 });
     await expect(gate.pass()).rejects.toMatchObject({ kind: 'throttled', retryAfterMs: 10_000 });
+  });
+
+  it('lasts no longer than was asked when the clock is set back', async () => {
+    const clock = handClock();
+    const gate = createPauseGate(clock);
+    gate.pause(clock.now() + 30_000);
+    clock.move(-3_600_000);
+    await expect(gate.pass()).rejects.toMatchObject({ retryAfterMs: 30_000 });
+    clock.move(29_000);
+    await gate.pass();
+    expect(clock.now()).toBe(1_000_000 - 3_600_000 + 30_000);
+    const restored = createPauseGate({ ...clock, until: clock.now() + 86_400_000 });
+    await expect(restored.pass()).rejects.toMatchObject({ retryAfterMs: 3_600_000 });
   });
 
   it('sleeps on when the pause grows meanwhile', async () => {

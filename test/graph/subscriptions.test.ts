@@ -72,7 +72,7 @@ describe('a subscription', () => {
     [400, 'ValidationError', 'permanent'],
     [403, 'ExtensionError', 'transient'],
     [403, 'Forbidden', 'auth'],
-  ])('that is refused with %i %s is a failure with that code', async (status, code, kind) => {
+  ])('that is refused with %i %s is a failure with that code [trouble 13.9]', async (status, code, kind) => {
     server.answer(() => ({ status, body: { error: { code, message: 'm' } } }));
     await expect(createSubscription(bench.client, wanted)).rejects.toMatchObject({ kind, status, code });
   });
@@ -116,7 +116,7 @@ describe('a subscription', () => {
     expect(server.asked[1]?.url).toBe('/v1.0/subscriptions/sub%2F2');
   });
 
-  it('is renewed with one PATCH, and the end is the one that Graph grants', async () => {
+  it('is renewed with one PATCH, and the end is the one that Graph grants [trouble 13.10]', async () => {
     server.answer(() => ({ body: stored }));
     const renewed = await renewSubscription(bench.client, 'sub-1', expiration);
     expect(renewed.expirationDateTime).toEqual(new Date('2026-12-01T00:00:00.123Z'));

@@ -2,7 +2,6 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import tls from 'node:tls';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createGraphClient, type GraphClient } from '../../src/graph/client.ts';
 import { readDelta, type DeltaObject, type DeltaOptions, type Stream } from '../../src/graph/delta.ts';
@@ -18,7 +17,7 @@ import {
   sameResource,
 } from '../../src/graph/subscriptions.ts';
 import { createTokenSource, type TokenSource } from '../../src/graph/token.ts';
-import { makeClientCredential } from '../emulator/certificates.ts';
+import { makeClientCredential, trustAuthority } from '../emulator/certificates.ts';
 import { startEmulator, type Emulator } from '../emulator/emulator.ts';
 import { resetStyles } from '../emulator/delta-token.ts';
 
@@ -31,7 +30,7 @@ const beginRead = () => (reads += 1);
 
 beforeAll(async () => {
   tenant = await startEmulator({ users: 120, groups: 12, seed: 7 });
-  tls.setDefaultCACertificates([...tls.getCACertificates('default'), tenant.caPem]);
+  trustAuthority(tenant.caPem);
 });
 afterAll(() => tenant.close());
 beforeEach(() => {
@@ -106,7 +105,7 @@ describe('rounds', () => {
     expect(invalid).toBe(0);
   });
 
-  it('put the pieces of every group together to its members', async () => {
+  it('put the pieces of every group together to its members [pitfall 21]', async () => {
     tenant.configure({ delta: { pageSize: 3 } });
     const { objects } = await readRound('groups');
     const members = new Map<string, Set<string>>();
@@ -140,7 +139,7 @@ describe('rounds', () => {
     expect(after.link).not.toBe(before.link);
   });
 
-  it.each(resetStyles)('whose link has died are gone: %s', async (style) => {
+  it.each(resetStyles)('whose link has died are gone: %s [trouble 13.12]', async (style) => {
     const { link } = await readRound('users');
     tenant.expireDeltaTokens('users', style);
     const failure = await failureOf(readRound('users', { link }));
@@ -150,14 +149,17 @@ describe('rounds', () => {
     }
   });
 
-  it.each(['same-link', 'fresh-links'] as const)('that never end are cut: %s', async (loop) => {
-    tenant.configure({ delta: { pageSize: 10 }, deltaFaults: { loop } });
-    const failure = await failureOf(readRound('users'));
-    tenant.configure({ deltaFaults: { loop: null } });
-    expect(failure).toMatchObject({ kind: 'permanent', code: 'link-loop' });
-  });
+  it.each(['same-link', 'fresh-links'] as const)(
+    'that never end are cut: %s [pitfall 22] [trouble 13.12]',
+    async (loop) => {
+      tenant.configure({ delta: { pageSize: 10 }, deltaFaults: { loop } });
+      const failure = await failureOf(readRound('users'));
+      tenant.configure({ deltaFaults: { loop: null } });
+      expect(failure).toMatchObject({ kind: 'permanent', code: 'link-loop' });
+    },
+  );
 
-  it('refuse links that lead elsewhere', async () => {
+  it('refuse links that lead elsewhere [trouble 13.17]', async () => {
     tenant.configure({ delta: { pageSize: 10 }, deltaFaults: { foreignOrigin: 'https://evil.example' } });
     const failure = await failureOf(readRound('users'));
     tenant.configure({ deltaFaults: { foreignOrigin: null } });
@@ -189,7 +191,7 @@ describe('rounds', () => {
     expect(rest.link).not.toBe('');
   });
 
-  it('after a 503 that sticks to its connection go on over a new one', async () => {
+  it('after a 503 that sticks to its connection go on over a new one [trouble 13.12]', async () => {
     tenant.addFault({
       path: '/users/delta',
       times: 1,
@@ -228,7 +230,7 @@ describe('lookups', () => {
     expect(ids.map((id) => results.get(id)?.kind)).toEqual(['found', 'not-found']);
   });
 
-  it('keep what came when single items are throttled', async () => {
+  it('keep what came when single items are throttled [pitfall 6] [trouble 13.16]', async () => {
     tenant.addFault({
       scope: 'batch-item',
       times: 3,

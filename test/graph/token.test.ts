@@ -128,6 +128,29 @@ describe('signing in with a secret', () => {
   });
 });
 
+describe('an answer that grants a token', () => {
+  it.each([
+    ['whose life is no number', { expires_in: [3_599] }],
+    ['with a line end in it', { access_token: 'one\r\nx: y' }],
+    ['with letters that no header carries', { access_token: 'é' }],
+    ['that is no text', { access_token: { value: 'one' } }],
+  ])('%s is not believed, and asked for again', async (_, changes) => {
+    const granted = { token_type: 'Bearer', expires_in: 3_599, access_token: 'one' };
+    authority((number) => ({ status: 200, body: number === 1 ? { ...granted, ...changes } : granted }));
+    const source = makeSource();
+    await expect(source.token()).rejects.toMatchObject({ name: 'GraphFailure', kind: 'transient' });
+    expect(await source.token()).toBe('one');
+  });
+
+  it('is believed for a day at most, however long it says', async () => {
+    authority((number) => given(`token ${number}`, 10 * 365 * 86_400));
+    const source = makeSource();
+    await source.token();
+    skewMs = 25 * 3_600_000;
+    expect(await source.token()).toBe('token 2');
+  });
+});
+
 describe('signing in with a certificate', () => {
   let credential: ClientCredential;
   beforeAll(async () => {

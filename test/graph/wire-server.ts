@@ -2,11 +2,10 @@
 import { createServer, type Server } from 'node:https';
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import tls from 'node:tls';
 import { createGraphClient, type GraphClient, type GraphEvent } from '../../src/graph/client.ts';
 import { createPauseGate, type PauseGate } from '../../src/graph/pause-gate.ts';
 import type { TokenSource } from '../../src/graph/token.ts';
-import { makeServerCertificate } from '../emulator/certificates.ts';
+import { serverCertificate, trustAuthority } from '../emulator/certificates.ts';
 
 export interface Asked {
   readonly method: string;
@@ -36,8 +35,8 @@ export interface WireServer {
 
 /** Starts a server that this process trusts. */
 export async function startWireServer(): Promise<WireServer> {
-  const { caPem, key, cert } = await makeServerCertificate();
-  tls.setDefaultCACertificates([...tls.getCACertificates('default'), caPem]);
+  const { caPem, key, cert } = await serverCertificate();
+  trustAuthority(caPem);
   const asked: Asked[] = [];
   const numbers = new WeakMap<object, number>();
   let connections = 0;

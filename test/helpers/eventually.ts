@@ -10,7 +10,8 @@ export async function eventually(
   look: () => readonly string[] | string | undefined | Promise<readonly string[] | string | undefined>,
   timeoutMs = 10_000,
 ): Promise<void> {
-  const end = Date.now() + timeoutMs;
+  const start = Date.now();
+  const end = start + timeoutMs;
   for (;;) {
     const found = await look();
     const wrong = typeof found === 'string' ? [found] : (found ?? []);
@@ -19,7 +20,8 @@ export async function eventually(
       const more = wrong.length > 12 ? [`… and ${wrong.length - 12} more`] : [];
       throw new Error([`After ${timeoutMs} ms still:`, ...wrong.slice(0, 12), ...more].join('\n  - '));
     }
-    await sleep(10);
+    // The longer it takes, the less a look more or less matters; looking costs the time of the work itself.
+    await sleep(Math.min(50, 10 + (Date.now() - start) / 20));
   }
 }
 

@@ -2,11 +2,16 @@
 import Database from 'better-sqlite3';
 import type { Emulator } from '../emulator/emulator.ts';
 
-const anId = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
+export const anId = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
 const mostObjects = 4;
+const mostChanges = 12;
 
 /** The truth, the mirror, the ledger, the pings, the audit and the streams, for the objects that the text names. */
-export function gatherEvidence(tenant: Emulator, stateFile: string, text: string): string {
+export function gatherEvidence(
+  tenant: Pick<Emulator, 'user' | 'group' | 'changesOf' | 'rounds'>,
+  stateFile: string,
+  text: string,
+): string {
   const database = new Database(stateFile, { readonly: true });
   const rows = (sql: string, ...values: unknown[]): string[] =>
     database
@@ -14,9 +19,25 @@ export function gatherEvidence(tenant: Emulator, stateFile: string, text: string
       .all(...values)
       .map((row) => `    ${JSON.stringify(row)}`);
   const lines: string[] = [];
-  for (const id of [...new Set(text.match(anId) ?? [])].slice(0, mostObjects)) {
+  const wanted = new Set(text.match(anId));
+  let shown = 0;
+  // Whoever is named on the way joins at the end.
+  for (const id of wanted) {
     const truth = tenant.user(id) ?? tenant.group(id);
+    if (!truth || (shown += 1) > mostObjects) continue;
+    const named = rows(
+      `SELECT detail FROM person_issue WHERE key = (SELECT key FROM directory_object WHERE id = ?)`,
+      id,
+    );
+    for (const other of named.join().match(anId) ?? []) wanted.add(other);
     lines.push(`${id}:`, `  truth: ${JSON.stringify(truth)}`);
+    lines.push(
+      '  changes:',
+      ...tenant
+        .changesOf(id)
+        .slice(-mostChanges)
+        .map((change) => `    ${JSON.stringify(change)}`),
+    );
     lines.push('  mirror:', ...rows('SELECT * FROM directory_object WHERE id = ?', id));
     const edges = `SELECT g.id AS in_group, e.nested, e.read FROM membership e JOIN directory_object g ON g.key = e.group_key
       JOIN directory_object m ON m.key = e.member_key WHERE m.id = ?`;

@@ -7,11 +7,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import type { Mapping } from '../../src/accounts/mapping.ts';
+import { trustAuthority } from '../emulator/certificates.ts';
 import { type Emulator, startEmulator } from '../emulator/emulator.ts';
 import type { EmulatorOptions } from '../emulator/options.ts';
 import { eventually } from './eventually.ts';
 import { findDifferences } from './expected-target.ts';
-import { adminToken, freePort, makeEnvironment, readTestConfig, trust } from './service.ts';
+import { secretWatch, watchLines } from './secret-watch.ts';
+import { adminToken, freePort, makeEnvironment, readTestConfig } from './service.ts';
 import { readTarget, type TargetTables } from './target-tables.ts';
 
 export interface Ended {
@@ -37,7 +39,9 @@ export function startProcess(env: Readonly<Record<string, string>>): Process {
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream?.setEncoding('utf8').on('data', (text: string) => (output += text));
+    stream?.on('data', watchLines());
   }
+  secretWatch.keepEnvironment(env);
   onTestFinished(() => void child.kill('SIGKILL'));
   return {
     output: () => output,
@@ -67,7 +71,7 @@ export async function makeProcessRig(options: {
   env?: Record<string, string>;
 }): Promise<ProcessRig> {
   const tenant = await startEmulator(options.tenant);
-  trust(tenant.caPem);
+  trustAuthority(tenant.caPem);
   const folder = mkdtempSync(path.join(tmpdir(), 'gespage-e2e-'));
   onTestFinished(async () => {
     await tenant.close();

@@ -6,7 +6,9 @@ import { onTestFinished } from 'vitest';
 import type { Account, AccountFields } from '../../src/accounts/model.ts';
 import { openState } from '../../src/state/database.ts';
 import type { Cause, MemberRead, ObjectRead } from '../../src/state/directory.ts';
+import { createRetention } from '../../src/state/retention.ts';
 import { createStateRooms, type StateRooms } from '../../src/state/rooms.ts';
+import { id } from './ids.ts';
 
 /** A path in a fresh folder that goes when the test ends. */
 export function temporaryFile(name = 'state.db'): string {
@@ -32,9 +34,21 @@ export function withRooms<T>(work: (rooms: StateRooms) => T): T {
   }
 }
 
-/** Object ids: the same number gives the same id. */
-export const id = (number: number): string =>
-  `00000000-0000-4000-8000-${number.toString(16).padStart(12, '0')}`;
+export { id };
+
+/** A pass of forgetting what grew old, in its bites. `targets` are those that are configured. */
+export function passOver(
+  { state, meta, directory }: StateRooms,
+  now: number,
+  targets: readonly string[] = [],
+): Generator<void, void, void> {
+  return createRetention({ state, meta, targets, beginRead: () => directory.beginRead() }).pass(now);
+}
+
+/** The whole pass; gives the number of bites. */
+export function forgetOld(rooms: StateRooms, now: number, targets?: readonly string[]): number {
+  return [...passOver(rooms, now, targets)].length;
+}
 
 export const noPing: Cause = { text: 'test', pingedAt: () => null };
 

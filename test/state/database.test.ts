@@ -122,7 +122,7 @@ describe('opening the state database', () => {
   it('says what to do with a file that is no database, or in a place that cannot be used', () => {
     const file = temporaryFile();
     writeFileSync(file, 'this is no database, and long enough to be looked at as one'.repeat(100));
-    expect(() => openState(file)).toThrow(/cannot be opened: .*Restore it from a backup/);
+    expect(() => openState(file)).toThrow(/cannot be opened: .*a backup in its place/);
     expect(() => openState(path.join(file, 'below', 'state.db'))).toThrow(/cannot be opened: .*STATE_PATH/);
     expect(() => openState(path.join(file, 'below', 'state.db'))).toThrow(StateError);
   });

@@ -4,7 +4,7 @@ import type { InboxItem, Outcome, Ping } from '../../src/state/inbox.ts';
 import type { StateRooms } from '../../src/state/rooms.ts';
 import { openState } from '../../src/state/database.ts';
 import { createStateRooms } from '../../src/state/rooms.ts';
-import { id, makeRooms, temporaryFile, withRooms } from '../helpers/state.ts';
+import { forgetOld, id, makeRooms, temporaryFile, withRooms } from '../helpers/state.ts';
 
 const change = (number: number, more: Partial<InboxItem> = {}): InboxItem => ({
   verdict: 'accepted',
@@ -99,7 +99,7 @@ describe('folding', () => {
   it('goes on where it was after all old notifications were forgotten', () => {
     const rooms = makeRooms();
     receive(rooms, [change(1)], 1);
-    rooms.inbox.prune(1_000, 10);
+    forgetOld(rooms, 100 * 86_400_000);
     receive(rooms, [change(2)], 2_000);
     expect(rooms.inbox.countDue('users', 2_000)).toBe(2);
   });
@@ -222,12 +222,13 @@ describe('what is kept', () => {
   const count = ({ state }: StateRooms, verdict: string) =>
     state.sql('SELECT count(*) FROM notification WHERE verdict = ?').pluck().get(verdict) as number;
 
-  it('are accepted notifications until they are folded and old', () => {
+  it('are accepted notifications until they are folded and 30 days old', () => {
     const rooms = makeRooms();
-    receive(rooms, [change(1)], 100);
-    receive(rooms, [change(2)], 900);
-    rooms.inbox.append([change(3)], 100);
-    rooms.inbox.prune(1_000, 500);
+    const day = 86_400_000;
+    receive(rooms, [change(1)], day);
+    receive(rooms, [change(2)], 3 * day);
+    rooms.inbox.append([change(3)], day);
+    forgetOld(rooms, 32 * day);
     const left = rooms.state.sql('SELECT object_id FROM notification ORDER BY id').pluck().all();
     expect(left).toEqual([id(2), id(3)]);
   });
@@ -289,5 +290,29 @@ describe('whatever the order of pings, looks and failures', () => {
       ),
       { numRuns: 60 },
     );
+  });
+
+  it('are due at once after the clock was set back', () => {
+    const rooms = makeRooms();
+    const hour = 3_600_000;
+    rooms.inbox.lookAt('users', [id(1)], 50 * hour);
+    rooms.inbox.lookAt('groups', [id(2)], 10 * hour + 1_000);
+    rooms.inbox.pullIn(10 * hour);
+    expect([rooms.inbox.nextDue('users'), rooms.inbox.nextDue('groups')]).toEqual([
+      10 * hour,
+      10 * hour + 1_000,
+    ]);
+  });
+
+  it('say when the last one came that was accepted, whoever else knocks [pitfall 24]', () => {
+    const rooms = makeRooms();
+    const last = (): number => rooms.meta.counter('last-notification-at');
+    rooms.inbox.append([{ ...change(1), verdict: 'unknown-subscription' }], 500);
+    rooms.inbox.fold(600);
+    expect(last()).toBe(0);
+    rooms.inbox.append([change(1)], 700);
+    rooms.inbox.append([{ ...change(2), verdict: 'malformed' }], 800);
+    rooms.inbox.fold(900);
+    expect(last()).toBe(700);
   });
 });

@@ -1,12 +1,6 @@
-// Owns random histories of a tenant and its service: the steps, what each does, and how it ends.
-import { setTimeout as sleep } from 'node:timers/promises';
+// Owns random histories of a tenant and its service: which steps there are, and how often each comes.
 import fc from 'fast-check';
 import type { DeltaSettings } from '../emulator/delta-plan.ts';
-import { resetStyles } from '../emulator/delta-token.ts';
-import type { FaultRule } from '../emulator/faults.ts';
-import { findLedgerDifferences, findMirrorDifferences } from '../helpers/expected-mirror.ts';
-import { eventually } from '../helpers/eventually.ts';
-import type { Rig } from '../helpers/service.ts';
 
 export type Step =
   | { readonly do: 'churn'; readonly count: number; readonly seed: number }
@@ -15,6 +9,7 @@ export type Step =
   | { readonly do: 'nest'; readonly outer: number; readonly inner: number }
   | { readonly do: 'wait'; readonly ms: number }
   | { readonly do: 'restart'; readonly changes: number; readonly seed: number }
+  | Crash
   | { readonly do: 'expire tokens'; readonly stream: 'users' | 'groups' | null; readonly style: number }
   | { readonly do: 'lose a subscription'; readonly index: number }
   | { readonly do: 'lag'; readonly deltaMs: number; readonly getMs: number; readonly share: number }
@@ -22,6 +17,17 @@ export type Step =
   | { readonly do: 'thaw' | 'revoke tokens' | 'resync' | 'ask for renewal' | 'replay' | 'end faults' }
   | { readonly do: 'fault'; readonly share: number; readonly kind: number }
   | { readonly do: 'drop notifications'; readonly share: number };
+
+/** The engine is abandoned as it stands, and started on what the disk then holds; what that means: see the rig. */
+interface Crash {
+  readonly do: 'crash';
+  /** The share of the uncertain that is on disk after a power cut; null for a mere end of the process. */
+  readonly powerCut: number | null;
+  readonly changes: number;
+  readonly seed: number;
+  /** Ms after which it happens again, while the service starts; null for no more. */
+  readonly again: number | null;
+}
 
 const number = fc.nat({ max: 1_000 });
 
@@ -65,6 +71,16 @@ const everyday: fc.WeightedArbitrary<Step>[] = [
     }),
   },
   {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant('crash' as const),
+      powerCut: fc.option(fc.constantFrom(0, 0.2, 0.5, 0.9), { nil: null }),
+      changes: fc.integer({ min: 0, max: 6 }),
+      seed: fc.nat(),
+      again: fc.option(fc.integer({ min: 0, max: 40 }), { nil: null }),
+    }),
+  },
+  {
     weight: 2,
     arbitrary: fc.record({
       do: fc.constant('expire tokens' as const),
@@ -97,10 +113,11 @@ const everyday: fc.WeightedArbitrary<Step>[] = [
         'resync' as const,
         'ask for renewal' as const,
         'replay' as const,
-        'end faults' as const,
       ),
     }),
   },
+  // As often as faults begin: a service that meets little but faults does little else than wait.
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('end faults' as const) }) },
   {
     weight: 2,
     arbitrary: fc.record({
@@ -146,143 +163,17 @@ export interface History {
   readonly steps: readonly Step[];
 }
 
-export const histories: fc.Arbitrary<History> = fc.boolean().chain((lossy) =>
-  fc.record({
-    lossy: fc.constant(lossy),
-    seed: fc.integer({ min: 1, max: 1_000_000 }),
-    delta: deltaSettings,
-    silentHardDelete: fc.boolean(),
-    scoped: fc.boolean(),
-    steps: fc.array(fc.oneof(...everyday, ...(lossy ? losses : [])), {
-      minLength: 40,
-      maxLength: 80,
-      size: 'max',
+/** Histories of at least and at most so many steps. */
+export const historiesOf = (minLength: number, maxLength: number): fc.Arbitrary<History> =>
+  fc.boolean().chain((lossy) =>
+    fc.record({
+      lossy: fc.constant(lossy),
+      seed: fc.integer({ min: 1, max: 1_000_000 }),
+      delta: deltaSettings,
+      silentHardDelete: fc.boolean(),
+      scoped: fc.boolean(),
+      steps: fc.array(fc.oneof(...everyday, ...(lossy ? losses : [])), { minLength, maxLength, size: 'max' }),
     }),
-  }),
-);
+  );
 
-const faults: readonly FaultRule[] = [
-  { action: { type: 'status', status: 429, retryAfter: 0 } },
-  { action: { type: 'status', status: 429, retryAfter: 1 } },
-  { action: { type: 'status', status: 503 } },
-  { action: { type: 'status', status: 503, poison: true } },
-  { action: { type: 'status', status: 500 } },
-  { action: { type: 'status', status: 504 } },
-  { action: { type: 'reset' } },
-  { action: { type: 'lost-answer' } },
-  { action: { type: 'truncate' } },
-  { action: { type: 'non-json' } },
-  { action: { type: 'delay', ms: 100 } },
-  { scope: 'batch-item', action: { type: 'status', status: 429, retryAfter: 0 } },
-  { scope: 'batch-item', action: { type: 'status', status: 503 } },
-  { scope: 'batch-item', action: { type: 'status', status: 500 } },
-  { scope: 'token', action: { type: 'status', status: 500 } },
-];
-
-/** Plays one step. */
-export async function play(step: Step, { tenant, parts, stop, start }: Rig): Promise<void> {
-  const pick = <T>(list: readonly T[], index: number): T | undefined =>
-    list[index % Math.max(1, list.length)];
-  const users = () => tenant.snapshot().users.filter(({ status }) => status === 'active');
-  const groups = () => tenant.snapshot().groups.filter(({ status }) => status === 'active');
-  const names = (user: { props: Record<string, unknown> }) => ({
-    onPremisesSamAccountName: user.props['onPremisesSamAccountName'] ?? null,
-    mailNickname: user.props['mailNickname'] ?? null,
-  });
-  switch (step.do) {
-    case 'churn':
-      tenant.churn(step.count, { seed: step.seed });
-      return;
-    case 'exchange logins':
-    case 'take a login': {
-      const one = pick(users(), step.one);
-      const other = pick(users(), step.other);
-      if (!one || !other || one.id === other.id) return;
-      tenant.updateUser(one.id, names(other));
-      if (step.do === 'exchange logins') tenant.updateUser(other.id, names(one));
-      return;
-    }
-    case 'move members': {
-      const group = pick(groups(), step.group);
-      const people = users().slice(step.from % 20, (step.from % 20) + step.count);
-      const inside = new Set(group?.members.map(({ id }) => id));
-      if (!group || people.length === 0) return;
-      tenant.changeMembers(group.id, {
-        add: people.filter(({ id }) => !inside.has(id)).map(({ id }) => id),
-        remove: people.filter(({ id }) => inside.has(id)).map(({ id }) => id),
-      });
-      return;
-    }
-    case 'nest': {
-      const outer = pick(groups(), step.outer);
-      const inner = pick(groups(), step.inner);
-      if (outer && inner && outer.id !== inner.id) tenant.addMember(outer.id, inner.id);
-      return;
-    }
-    case 'wait':
-      await sleep(step.ms);
-      return;
-    case 'restart':
-      await stop();
-      if (step.changes > 0) tenant.churn(step.changes, { seed: step.seed });
-      await start();
-      return;
-    case 'expire tokens':
-      tenant.expireDeltaTokens(step.stream, resetStyles[step.style % resetStyles.length]);
-      return;
-    case 'lose a subscription': {
-      const lost = pick(tenant.subscriptions(), step.index);
-      if (lost) tenant.vanishSubscription(lost.id);
-      return;
-    }
-    case 'lag':
-      tenant.configure({ lag: { deltaMs: step.deltaMs, getMs: step.getMs, probability: step.share } });
-      return;
-    case 'freeze':
-      tenant.freeze(step.view);
-      return;
-    case 'thaw':
-      tenant.thaw('delta');
-      tenant.thaw('get');
-      return;
-    case 'revoke tokens':
-      tenant.revokeTokens();
-      return;
-    case 'resync':
-    case 'ask for renewal':
-      parts().rooms.runs.request(
-        { kind: step.do === 'resync' ? 'resync' : 'renew', requestedBy: 'test' },
-        Date.now(),
-      );
-      parts().engine.asked();
-      return;
-    case 'replay':
-      tenant.replayNotifications(Math.max(1, tenant.lastSeq() - 10));
-      return;
-    case 'fault':
-      tenant.addFault({ ...(faults[step.kind % faults.length] as FaultRule), probability: step.share });
-      return;
-    case 'end faults':
-      tenant.clearFaults();
-      return;
-    case 'drop notifications':
-      tenant.configure({ delivery: { drops: step.share } });
-      return;
-  }
-}
-
-/** Lets the tenant rest, and waits until mirror, ledger and target say what it says. */
-export async function comeToRest(rig: Rig, history: History, timeoutMs: number): Promise<void> {
-  const { tenant, parts, config } = rig;
-  tenant.clearFaults();
-  tenant.thaw('delta');
-  tenant.thaw('get');
-  tenant.configure({ lag: { deltaMs: 0, getMs: 0, probability: 1 }, delivery: { drops: 0 } });
-  await rig.atRest(timeoutMs);
-  await eventually(() => {
-    const { rooms } = parts();
-    const hidesDeleted = history.delta.firstRoundTombstones === false;
-    const mirror = findMirrorDifferences(tenant.snapshot(), rooms, config.mapping, hidesDeleted);
-    return [...mirror, ...findLedgerDifferences(rooms, rig.target()), ...rig.differences()];
-  }, timeoutMs);
-}
+export const histories = historiesOf(40, 80);

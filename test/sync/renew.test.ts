@@ -20,7 +20,10 @@ function makeGraph(clock: { now: number }) {
   const calls: string[] = [];
   let made = 0;
   let grantMs = Infinity;
+  let skewMs = 0;
   let loseNextAnswer = false;
+  /** What Graph's own clock says. */
+  const remoteNow = (): number => clock.now + skewMs;
   const refuse = (kind: GraphFailure['kind'], status: number): GraphFailure =>
     new GraphFailure({ kind, status, operation: 'subscriptions', what: 'No.', advice: 'Wait.' });
   const api: SubscriptionApi = {
@@ -29,11 +32,8 @@ function makeGraph(clock: { now: number }) {
       calls.push(`create ${wanted.resource}`);
       const twin = [...all.values()].some(({ resource }) => resource.toLowerCase() === wanted.resource);
       if (twin) return Promise.reject(refuse('permanent', 409));
-      const one = add(
-        wanted.resource,
-        wanted.notificationUrl,
-        Math.min(wanted.expiration.getTime(), clock.now + grantMs),
-      );
+      if (isTooLong(wanted.expiration)) return Promise.reject(refuse('permanent', 400));
+      const one = add(wanted.resource, wanted.notificationUrl, granted(wanted.expiration));
       if (!loseNextAnswer) return Promise.resolve(one);
       loseNextAnswer = false;
       return Promise.reject(
@@ -44,10 +44,8 @@ function makeGraph(clock: { now: number }) {
       calls.push(`renew ${id}`);
       const known = all.get(id);
       if (!known) return Promise.reject(refuse('not-found', 404));
-      const one = {
-        ...known,
-        expirationDateTime: new Date(Math.min(expiration.getTime(), clock.now + grantMs)),
-      };
+      if (isTooLong(expiration)) return Promise.reject(refuse('permanent', 400));
+      const one = { ...known, expirationDateTime: new Date(granted(expiration)) };
       all.set(id, one);
       return Promise.resolve(one);
     },
@@ -57,6 +55,8 @@ function makeGraph(clock: { now: number }) {
       return Promise.resolve();
     },
   };
+  const granted = (expiration: Date): number => Math.min(expiration.getTime(), remoteNow() + grantMs);
+  const isTooLong = (expiration: Date): boolean => expiration.getTime() - remoteNow() > 41_760 * minute;
   function add(resource: string, notificationUrl: string, expires: number): GraphSubscription {
     made += 1;
     const expirationDateTime = new Date(expires);
@@ -75,6 +75,8 @@ function makeGraph(clock: { now: number }) {
     all,
     calls,
     add,
+    remoteNow,
+    goAheadBy: (ms: number) => (skewMs = ms),
     grantNoMoreThan: (ms: number) => (grantMs = ms),
     loseNextAnswer: () => (loseNextAnswer = true),
   };
@@ -119,7 +121,7 @@ describe('at the first start', () => {
     expect(await reconcile()).toMatchObject({ healthy: 2 });
   });
 
-  it('one that stands in the way (409) is removed first, since its client state is not known', async () => {
+  it('one that stands in the way (409) is removed first, since its client state is not known [trouble 13.9]', async () => {
     const { reconcile, graph, rooms } = makeRenewal();
     const foreign = graph.add('Users', 'https://elsewhere.example/hook', start + day);
     await reconcile();
@@ -132,7 +134,7 @@ describe('at the first start', () => {
     ).toEqual([...graph.all.keys()].sort());
   });
 
-  it('one of which the answer was lost is made anew', async () => {
+  it('one of which the answer was lost is made anew [trouble 13.9]', async () => {
     const { reconcile, graph, rooms } = makeRenewal();
     graph.loseNextAnswer();
     await expect(reconcile()).rejects.toThrow('Lost.');
@@ -156,7 +158,7 @@ describe('at the first start', () => {
 });
 
 describe('later', () => {
-  it('one that Graph does not know any more is made anew, and a round follows', async () => {
+  it('one that Graph does not know any more is made anew, and a round follows [pitfall 19] [trouble 13.7]', async () => {
     const { reconcile, graph, caughtUp } = makeRenewal();
     await reconcile();
     const [lost = ''] = graph.all.keys();
@@ -190,7 +192,7 @@ describe('later', () => {
     expect(graph.calls.filter((call) => call.startsWith('renew'))).toHaveLength(2);
   });
 
-  it('a shorter life than asked for is what counts', async () => {
+  it('a shorter life than asked for is what counts [trouble 13.10]', async () => {
     const { reconcile, renewal, graph, clock } = makeRenewal();
     graph.grantNoMoreThan(60 * minute);
     await reconcile();
@@ -205,6 +207,27 @@ describe('later', () => {
     expect(renewals).toBeLessThan(30);
     expect(graph.calls.filter((call) => call.startsWith('create'))).toHaveLength(2);
   });
+});
+
+describe('a clock of Graph that goes otherwise than ours', () => {
+  it.each([5, -5])(
+    'by %i minutes neither lets a short life lapse nor refuses a long one [trouble 13.10]',
+    async (skew) => {
+      const { reconcile, renewal, graph, clock } = makeRenewal();
+      graph.goAheadBy(skew * minute);
+      expect(await reconcile()).toMatchObject({ created: 2 });
+      graph.grantNoMoreThan(45 * minute);
+      clock.now += 15 * day;
+      for (let passed = 0; passed < 6 * 60; passed += 1) {
+        if (renewal.nextDue() <= clock.now) await reconcile();
+        for (const one of graph.all.values())
+          expect(one.expirationDateTime.getTime()).toBeGreaterThan(graph.remoteNow() + 5 * minute);
+        expect(renewal.isHealthy()).toBe(true);
+        clock.now += minute;
+      }
+      expect(graph.calls.filter((call) => call.startsWith('create'))).toHaveLength(2);
+    },
+  );
 });
 
 describe('a challenge', () => {
@@ -224,7 +247,7 @@ describe('a challenge', () => {
     expect(rig.caughtUp).toEqual(['users', 'groups']);
   });
 
-  it('that comes again every minute, while a renewal is due as well, costs one PATCH in ten minutes', async () => {
+  it('that comes again every minute, while a renewal is due as well, costs one PATCH in ten minutes [pitfall 20] [trouble 13.8]', async () => {
     const rig = makeRenewal();
     await rig.reconcile();
     rig.clock.now += 15 * day;

@@ -92,7 +92,7 @@ describe('a notification', () => {
     expect(log.lines.filter(({ fields }) => fields['job'] === 'inbox')).toHaveLength(1);
   });
 
-  it('is folded together with what follows from it, or not at all', async () => {
+  it('is folded together with what follows from it, or not at all [pitfall 1]', async () => {
     const { script } = scriptOf({ users: [], groups: [] });
     const { engine, rooms } = makeEngine(script);
     rooms.subscriptions.save({
@@ -184,7 +184,7 @@ describe('a target', () => {
   });
 });
 
-it('a mass removal told in pages is held as one, and none of it slips through', async () => {
+it('a mass removal told in pages is held as one, and none of it slips through [pitfall 10]', async () => {
   const people = Array.from({ length: 200 }, (_, at) => at + 1);
   const target = memoryTarget();
   let go = false;
@@ -273,7 +273,7 @@ it('a dry run tells what it would hold, and neither logs nor counts it as if it 
 });
 
 describe('a person asked for by an operator', () => {
-  it('is looked at again where Graph cannot answer just now', async () => {
+  it('is looked at again where Graph cannot answer just now [pitfall 26]', async () => {
     const { script } = scriptOf({ users: [person(1)], groups: [] });
     const rooms = makeRooms();
     let looks = 0;
@@ -309,7 +309,7 @@ it('a scheduled resync that failed is asked for again after an hour, not at once
     rooms.streams.prepare(name, 'id', now);
     rooms.streams.set(name, { fullCompletedAt: now - 8 * 86_400_000 });
   }
-  const house = keepHouse({ rooms, fullResyncMs: 7 * 86_400_000, now: () => now });
+  const house = keepHouse({ rooms, targets: [], fullResyncMs: 7 * 86_400_000, now: () => now });
   const asked = () => rooms.runs.list(9).length;
   house();
   expect(asked()).toBe(1);

@@ -1,6 +1,6 @@
 // Owns the proof that no single request can keep the public door busy, and that what is genuine in it is kept.
 import { describe, expect, it } from 'vitest';
-import { judgeBatch, type JudgeOptions, readBatch } from '../../src/webhook/judge.ts';
+import { createBatchJudge, judgeBatch, type JudgeOptions, readBatch } from '../../src/webhook/judge.ts';
 
 const options: JudgeOptions = {
   findSubscription: (id) => (id === 'known' ? { resource: 'users', clientState: 'secret' } : undefined),
@@ -26,14 +26,18 @@ describe('4 MiB of one item', () => {
     '{"subscriptionId":"x"}',
     '{"subscriptionId":"x","tenantId":"t"}',
     '{"subscriptionId":"known","tenantId":"t"}',
-  ])('%s is judged in no time, and counted to the last', (text) => {
-    const items = flood(text);
-    const at = performance.now();
-    const judged = judgeBatch(items, options);
-    // Some 30 ms where nothing else runs.
-    expect(performance.now() - at).toBeLessThan(500);
+  ])('%s is looked at no more often than a busy door can afford, and becomes one row or two', (text) => {
+    const judge = createBatchJudge(options);
+    let looks = 0;
+    for (const item of flood(text)) {
+      if (judge.isFull) break;
+      judge.see(item);
+      looks += 1;
+    }
+    expect(looks).toBeLessThanOrEqual(100_000);
+    const judged = judge.verdicts();
     expect(judged.length).toBeLessThanOrEqual(2);
-    expect(judged.reduce((sum, { count }) => sum + count, 0)).toBe(items.length);
+    expect(judged.reduce((sum, { count }) => sum + count, 0)).toBe(looks);
   });
 });
 

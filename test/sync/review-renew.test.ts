@@ -131,7 +131,7 @@ describe('an end that Graph has moved', () => {
 });
 
 describe('a renewal', () => {
-  it('that may have reached Graph is not repeated within ten minutes, and then it is', async () => {
+  it('that may have reached Graph is not repeated within ten minutes, and then it is [pitfall 20]', async () => {
     const { renewal, api, clock, calls } = makeRenewal();
     await renewal.reconcile(never);
     clock.now += 15 * day;
@@ -151,7 +151,7 @@ describe('a renewal', () => {
     expect(renewals(calls)).toBe(4);
   });
 
-  it('that was cut off by the end of the process is not repeated by the next one', async () => {
+  it('that was cut off by the end of the process is not repeated by the next one [pitfall 20] [pitfall 27]', async () => {
     const { renewal, options, api, clock, calls } = makeRenewal();
     await renewal.reconcile(never);
     clock.now += 15 * day;

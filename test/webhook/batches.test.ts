@@ -37,64 +37,67 @@ describe('a batch of good, bad and odd items in one request', () => {
     groupItem(6),
   ];
 
-  it.each(routes)('is stored with a verdict on each item and answered 202 on %s', async (path) => {
-    const door = makePublicDoor();
-    const { app, rooms, counted, commits } = door;
-    const before = everythingElse(rooms);
-    const answer = await post(app, { value: batch }, { path });
-    expect([answer.status, await answer.text()]).toEqual([202, '']);
-    const users = {
-      verdict: 'accepted',
-      kind: 'change',
-      subscriptionId: subscriptionOf.users,
-      resource: 'users',
-      count: 1,
-    };
-    expect(stored(rooms)).toEqual([
-      { ...users, event: 'updated', objectId: id(1) },
-      { ...users, kind: 'lifecycle', event: 'reauthorizationRequired', objectId: null },
-      { ...users, kind: 'lifecycle', event: 'somethingInvented', objectId: null },
-      { ...users, event: 'updated', objectId: id(5) },
-      {
-        ...users,
-        subscriptionId: subscriptionOf.groups,
-        resource: 'groups',
-        event: 'updated',
-        objectId: id(6),
-      },
-      { ...users, verdict: 'wrong-client-state', event: 'updated', resource: null, objectId: null },
-      {
-        ...users,
-        verdict: 'unknown-subscription',
-        subscriptionId: '00000000-0000-4000-8000-00000000dead',
-        event: 'updated',
-        resource: null,
-        objectId: null,
-      },
-      { ...users, verdict: 'wrong-tenant', event: 'updated', resource: null, objectId: null },
-      {
-        ...users,
-        verdict: 'malformed',
-        kind: 'unknown',
-        subscriptionId: null,
-        event: null,
-        resource: null,
-        objectId: null,
-      },
-    ]);
-    expect(everythingElse(rooms)).toBe(before);
-    expect([commits, door.told()]).toEqual([[9], 1]);
-    expect(Object.fromEntries(counted)).toEqual({
-      'change accepted': 3,
-      'lifecycle accepted': 2,
-      'change wrong-client-state': 1,
-      'change unknown-subscription': 1,
-      'change wrong-tenant': 1,
-      'unknown malformed': 1,
-    });
-  });
+  it.each(routes)(
+    'is stored with a verdict on each item and answered 202 on %s [pitfall 3] [trouble 13.2]',
+    async (path) => {
+      const door = makePublicDoor();
+      const { app, rooms, counted, commits } = door;
+      const before = everythingElse(rooms);
+      const answer = await post(app, { value: batch }, { path });
+      expect([answer.status, await answer.text()]).toEqual([202, '']);
+      const users = {
+        verdict: 'accepted',
+        kind: 'change',
+        subscriptionId: subscriptionOf.users,
+        resource: 'users',
+        count: 1,
+      };
+      expect(stored(rooms)).toEqual([
+        { ...users, event: 'updated', objectId: id(1) },
+        { ...users, kind: 'lifecycle', event: 'reauthorizationRequired', objectId: null },
+        { ...users, kind: 'lifecycle', event: 'somethingInvented', objectId: null },
+        { ...users, event: 'updated', objectId: id(5) },
+        {
+          ...users,
+          subscriptionId: subscriptionOf.groups,
+          resource: 'groups',
+          event: 'updated',
+          objectId: id(6),
+        },
+        { ...users, verdict: 'wrong-client-state', event: 'updated', resource: null, objectId: null },
+        {
+          ...users,
+          verdict: 'unknown-subscription',
+          subscriptionId: '00000000-0000-4000-8000-00000000dead',
+          event: 'updated',
+          resource: null,
+          objectId: null,
+        },
+        { ...users, verdict: 'wrong-tenant', event: 'updated', resource: null, objectId: null },
+        {
+          ...users,
+          verdict: 'malformed',
+          kind: 'unknown',
+          subscriptionId: null,
+          event: null,
+          resource: null,
+          objectId: null,
+        },
+      ]);
+      expect(everythingElse(rooms)).toBe(before);
+      expect([commits, door.told()]).toEqual([[9], 1]);
+      expect(Object.fromEntries(counted)).toEqual({
+        'change accepted': 3,
+        'lifecycle accepted': 2,
+        'change wrong-client-state': 1,
+        'change unknown-subscription': 1,
+        'change wrong-tenant': 1,
+        'unknown malformed': 1,
+      });
+    },
+  );
 
-  it('leads to pings for the good ones only', async () => {
+  it('leads to pings for the good ones only [trouble 13.2]', async () => {
     const { app, rooms } = makePublicDoor();
     await post(app, { value: batch });
     const signals = rooms.inbox.fold(1_000);
@@ -269,7 +272,7 @@ describe('a lifecycle item', () => {
     ['wrong-client-state', { clientState: 'guessed' }],
     ['unknown-subscription', { subscriptionId: 'x' }],
     ['wrong-tenant', { tenantId: 'x' }],
-  ])('is rejected as %s and changes nothing', async (verdict, changes) => {
+  ])('is rejected as %s and changes nothing [pitfall 4]', async (verdict, changes) => {
     const { app, rooms } = makePublicDoor();
     const before = everythingElse(rooms);
     await post(app, { value: [lifecycleItem('subscriptionRemoved', changes)] }, { path: routes[1] });

@@ -18,24 +18,27 @@ const vectors: readonly (readonly [string, string])[] = [
 ];
 
 describe('the handshake', () => {
-  it.each(vectors)('gives back %s decoded once, as plain text, on both routes', async (encoded, decoded) => {
-    const { app, rooms } = makePublicDoor();
-    const port = await listen(app);
-    for (const route of routes) {
-      const path = `${route}?validationToken=${encoded}`;
-      const answer = await send(port, {
-        path,
-        headers: { 'content-type': 'text/plain; charset=utf-8', 'content-length': 0 },
-      });
-      expect([answer.status, answer.body]).toEqual([200, decoded]);
-      expect(answer.headers['content-type']).toMatch(/^text\/plain(;|$)/);
-      const direct = await app.request(path, { method: 'POST' });
-      expect([direct.status, await direct.text()]).toEqual([200, decoded]);
-    }
-    expect(stored(rooms)).toEqual([]);
-  });
+  it.each(vectors)(
+    'gives back %s decoded once, as plain text, on both routes [trouble 13.1]',
+    async (encoded, decoded) => {
+      const { app, rooms } = makePublicDoor();
+      const port = await listen(app);
+      for (const route of routes) {
+        const path = `${route}?validationToken=${encoded}`;
+        const answer = await send(port, {
+          path,
+          headers: { 'content-type': 'text/plain; charset=utf-8', 'content-length': 0 },
+        });
+        expect([answer.status, answer.body]).toEqual([200, decoded]);
+        expect(answer.headers['content-type']).toMatch(/^text\/plain(;|$)/);
+        const direct = await app.request(path, { method: 'POST' });
+        expect([direct.status, await direct.text()]).toEqual([200, decoded]);
+      }
+      expect(stored(rooms)).toEqual([]);
+    },
+  );
 
-  it('cannot be taken for a page by a browser', async () => {
+  it('cannot be taken for a page by a browser [trouble 13.1]', async () => {
     const { app } = makePublicDoor();
     const answer = await app.request(`${routes[0]}?validationToken=%3Cscript%3E`, { method: 'POST' });
     expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
@@ -52,7 +55,7 @@ describe('the handshake', () => {
   });
 
   it.each([null, 'text/plain', 'application/json', 'application/x-www-form-urlencoded', 'nonsense'])(
-    'does not look at the content type (%s) or at the body',
+    'does not look at the content type (%s) or at the body [trouble 13.1]',
     async (type) => {
       const { app, rooms, commits } = makePublicDoor();
       for (const body of ['', 'not { json', '{"value":[{}]}']) {

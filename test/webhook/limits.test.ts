@@ -54,6 +54,24 @@ describe('a body', () => {
     expect((await post(app, letters)).status).toBe(413);
   });
 
+  it('that is announced as too large is refused before any of it was sent', async () => {
+    const { app } = makePublicDoor();
+    const port = await listen(app);
+    const answer = await new Promise<string>((resolve, reject) => {
+      const socket = connect(port, '127.0.0.1', () =>
+        socket.write(
+          `POST ${routes[0]} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${limit + 1}\r\n\r\n`,
+        ),
+      );
+      socket.once('error', reject);
+      socket.once('data', (part: Buffer) => {
+        socket.destroy();
+        resolve(part.toString('latin1'));
+      });
+    });
+    expect(answer).toMatch(/^HTTP\/1\.1 413 /);
+  });
+
   it('without end is refused long before its end, and the door goes on', async () => {
     const { app } = makePublicDoor();
     const port = await listen(app);

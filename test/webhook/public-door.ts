@@ -1,4 +1,4 @@
-// Owns a public door for tests: its application on a state database of its own, and notifications in Graph's shapes.
+// Owns a public door for tests: its application on a state database of its own.
 import { request, type IncomingHttpHeaders, type OutgoingHttpHeaders } from 'node:http';
 import type { Hono } from 'hono';
 import { onTestFinished } from 'vitest';
@@ -7,10 +7,13 @@ import { createMemoryLog, type MemoryLog } from '../../src/ops/log.ts';
 import type { Inbox } from '../../src/state/inbox.ts';
 import type { StateRooms } from '../../src/state/rooms.ts';
 import { createWebhook } from '../../src/webhook/app.ts';
+import type { BodyLimits } from '../../src/webhook/body.ts';
 import { createStore } from '../../src/webhook/store.ts';
-import { id, makeRooms } from '../helpers/state.ts';
+import { secretWatch } from '../helpers/secret-watch.ts';
+import { makeRooms } from '../helpers/state.ts';
 import { saveSubscriptions, secretOf, subscriptionOf, tenantId } from './subscribed.ts';
 
+export { groupItem, lifecycleItem, userItem, type Item } from './items.ts';
 export { secretOf, subscriptionOf, tenantId };
 
 export const routes = ['/graph/notifications', '/graph/lifecycle'] as const;
@@ -28,10 +31,16 @@ export interface PublicDoor {
 
 /** `break` stands before each append; it may throw. */
 export function makePublicDoor(
-  options: { rooms?: StateRooms; break?: () => void; tenant?: () => string | undefined } = {},
+  options: {
+    rooms?: StateRooms;
+    break?: () => void;
+    tenant?: () => string | undefined;
+    limits?: BodyLimits;
+  } = {},
 ): PublicDoor {
   const rooms = options.rooms ?? makeRooms();
   saveSubscriptions(rooms);
+  for (const secret of Object.values(secretOf)) secretWatch.keep('a client state', secret);
   const log = createMemoryLog();
   const commits: number[] = [];
   const counted = new Map<string, number>();
@@ -48,6 +57,7 @@ export function makePublicDoor(
     findSubscription: (one) => rooms.subscriptions.get(one),
     tenantId: options.tenant ?? (() => tenantId),
     log,
+    ...(options.limits && { limits: options.limits }),
     metrics: {
       countNotification(kind, verdict, count = 1) {
         const name = `${kind} ${verdict}`;
@@ -63,56 +73,6 @@ export async function listen(app: Hono): Promise<number> {
   const door = await openDoor(app, '127.0.0.1', 0);
   onTestFinished(() => door.close());
   return door.port;
-}
-
-export type Item = Record<string, unknown>;
-
-/** As captured from Graph: no id of its own, capitals in the resource. */
-export function userItem(number: number, changes: Item = {}): Item {
-  return {
-    changeType: 'updated',
-    clientState: secretOf.users,
-    resource: `Users/${id(number)}`,
-    resourceData: {
-      '@odata.type': '#Microsoft.Graph.User',
-      '@odata.id': `Users/${id(number)}`,
-      id: id(number),
-      organizationId: tenantId,
-    },
-    subscriptionExpirationDateTime: '2026-12-02T11:00:00+00:00',
-    subscriptionId: subscriptionOf.users,
-    tenantId,
-    ...changes,
-  };
-}
-
-export function groupItem(number: number, changes: Item = {}, data: Item = {}): Item {
-  return {
-    ...userItem(number),
-    clientState: secretOf.groups,
-    resource: `Groups/${id(number)}`,
-    resourceData: {
-      '@odata.type': '#Microsoft.Graph.Group',
-      '@odata.id': `Groups/${id(number)}`,
-      id: id(number),
-      organizationId: tenantId,
-      ...data,
-    },
-    subscriptionId: subscriptionOf.groups,
-    ...changes,
-  };
-}
-
-/** Neither resource, nor its data, nor a change type. */
-export function lifecycleItem(event: string, changes: Item = {}): Item {
-  return {
-    subscriptionId: subscriptionOf.users,
-    subscriptionExpirationDateTime: '2026-12-02T11:00:00.0000000Z',
-    tenantId,
-    clientState: secretOf.users,
-    lifecycleEvent: event,
-    ...changes,
-  };
 }
 
 /** Posts to the application without a socket. */

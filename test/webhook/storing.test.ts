@@ -77,7 +77,7 @@ describe('an answer', () => {
     expect(committed).toBe(true);
   });
 
-  it('is 503 for all who shared a commit that failed, at once; and the next ones are stored again', async () => {
+  it('is 503 for all who shared a commit that failed, at once; and the next ones are stored again [trouble 13.4]', async () => {
     let broken = true;
     const door = makePublicDoor({
       break() {
@@ -128,7 +128,7 @@ describe('a process that is killed', () => {
     return { child, port };
   }
 
-  it('right after a 202 has what it acknowledged, every time', async () => {
+  it('right after a 202 has what it acknowledged, every time [pitfall 1]', async () => {
     const file = temporaryFile();
     const acknowledged: string[] = [];
     for (let round = 0; round < 4; round += 1) {
