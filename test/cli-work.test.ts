@@ -4,7 +4,8 @@ import path from 'node:path';
 import Database from 'better-sqlite3';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { takeLease } from '../src/state/lease.ts';
-import { openFolder, removeFolders, run, start } from './cli/command.ts';
+import { call, openFolder, removeFolders, run, start } from './cli/command.ts';
+import { trustAuthority } from './emulator/certificates.ts';
 import { type Emulator, startEmulator } from './emulator/emulator.ts';
 
 let tenant: Emulator;
@@ -12,6 +13,7 @@ const users = 30;
 
 beforeAll(async () => {
   tenant = await startEmulator({ users, groups: 3, allowInsecureLoopback: true });
+  trustAuthority(tenant.caPem);
 });
 afterAll(() => tenant.close());
 afterEach(removeFolders);
@@ -78,29 +80,29 @@ describe('resync without a service', () => {
 
   it('as a dry run plans the same and changes nothing', async () => {
     const env = setUp();
-    const dry = await run(['resync', '--dry-run', '--json'], env);
+    const dry = await call(['resync', '--dry-run', '--json'], env);
     expect(dry.code).toBe(0);
     const { counts, plan } = dry.json<RunEnd>();
     expect(plan?.people).toHaveLength(counts['created'] ?? -1);
     expect(() => countAccounts(env)).toThrow();
-    const status = await run(['status', '--json'], env);
+    const status = await call(['status', '--json'], env);
     expect(status.json()).toMatchObject({
       counts: { users: 0, accounts: 0 },
       runs: [{ dryRun: true, status: 'succeeded' }],
     });
-    const real = await run(['resync', '--json'], env);
+    const real = await call(['resync', '--json'], env);
     expect(real.json<RunEnd>().counts['created']).toBe(counts['created']);
   });
 
   it('takes one person by login, and refuses one whom nobody knows', async () => {
     const env = setUp();
-    await run(['resync'], env);
+    await call(['resync'], env);
     const id = tenant.userId(1);
     tenant.updateUser(id, { displayName: 'Another Name', accountEnabled: true });
     const login = String(tenant.user(id)?.props['mailNickname']);
     const [one, nobody] = [
       await run(['resync', '--user', login, '--json'], env),
-      await run(['resync', '--user', 'nobody-at-all'], env),
+      await call(['resync', '--user', 'nobody-at-all'], env),
     ];
     expect(one.code).toBe(0);
     expect(countAccounts(env, `external_id = '${id}' AND display_name = 'Another Name'`)).toBe(1);
@@ -109,7 +111,7 @@ describe('resync without a service', () => {
 
   it('ends with 1 and advice where Microsoft gives no token', async () => {
     const env = { ...setUp(), AZURE_CLIENT_SECRET: 'wrong~secret' };
-    const { code, out, err } = await run(['check'], env);
+    const { code, out, err } = await call(['check'], env);
     expect(code).toBe(1);
     expect(out).toContain('AADSTS7000215');
     expect(out).toContain('Certificates & secrets');
@@ -120,7 +122,7 @@ describe('resync without a service', () => {
 describe('resync beside another process that has the lease', () => {
   it('only asks and waits, then takes the work over when that process ends', async () => {
     const env = setUp();
-    expect((await run(['migrate'], env)).code).toBe(0);
+    expect((await call(['migrate'], env)).code).toBe(0);
     const lease = takeLease(env.STATE_PATH);
     const waiting = start(['resync'], env);
     await waiting.saying('waiting for its turn');
@@ -134,7 +136,7 @@ describe('resync beside another process that has the lease', () => {
 
   it('leaves the request standing when the operator stops waiting', async () => {
     const env = setUp();
-    await run(['migrate'], env);
+    await call(['migrate'], env);
     const lease = takeLease(env.STATE_PATH);
     const waiting = start(['resync'], env);
     await waiting.saying('waiting for its turn');
@@ -143,7 +145,7 @@ describe('resync beside another process that has the lease', () => {
     lease?.release();
     expect(code).toBe(1);
     expect(err).toContain('stays asked for');
-    expect((await run(['status', '--json'], env)).json()).toMatchObject({ runs: [{ status: 'queued' }] });
+    expect((await call(['status', '--json'], env)).json()).toMatchObject({ runs: [{ status: 'queued' }] });
   });
 });
 
@@ -160,16 +162,18 @@ describe('a hold', () => {
         GRAPH_BASE_URL: own.graphBaseUrl,
         NODE_EXTRA_CA_CERTS: own.caPath,
       };
-      await run(['resync'], env);
+      await call(['resync'], env);
       const before = countAccounts(env, 'enabled');
       for (let n = 0; n < 30; n += 1) own.updateUser(own.userId(n), { accountEnabled: false });
-      const planned = await run(['resync', '--dry-run'], env);
+      const planned = await call(['resync', '--dry-run'], env);
       expect(planned.code).toBe(3);
       expect(planned.out).toContain('would be held for approval');
       const resync = await run(['resync'], env);
       expect(resync.code).toBe(3);
       expect(countAccounts(env, 'enabled')).toBe(before);
-      const holds = (await run(['holds', '--json'], env)).json<{ items: { id: number; people: number }[] }>();
+      const holds = (await call(['holds', '--json'], env)).json<{
+        items: { id: number; people: number }[];
+      }>();
       const [hold] = holds.items;
       const approved = await run(['hold', String(hold?.id), 'approve', '--json'], env);
       expect(approved.json()).toMatchObject({ status: 'approved', carriedOut: true });
@@ -183,7 +187,7 @@ describe('a hold', () => {
 
 describe('renew', () => {
   it('has nothing to do in polling mode', async () => {
-    const { code, out } = await run(['renew'], setUp());
+    const { code, out } = await call(['renew'], setUp());
     expect(code).toBe(0);
     expect(out).toContain('PUBLIC_URL is not set');
   });
@@ -193,9 +197,9 @@ describe('renew', () => {
     const first = await run(['renew', '--json'], env);
     expect(first.json()).toMatchObject({ status: 'succeeded', counts: { created: 2 } });
     expect(first.code).toBe(0);
-    const second = await run(['renew'], env);
+    const second = await call(['renew'], env);
     expect(second.out).toContain('healthy 2');
-    const listed = await run(['subscriptions'], env);
+    const listed = await call(['subscriptions'], env);
     expect(listed.out).toMatch(/^users +active/m);
     expect(listed.out).toMatch(/^groups +active/m);
   });
@@ -205,7 +209,7 @@ describe('renew', () => {
     const port = await new Promise<number>((resolve) => {
       blocker.listen(0, '127.0.0.1', () => resolve((blocker.address() as AddressInfo).port));
     });
-    const { code, err } = await run(['renew'], setUp(port));
+    const { code, err } = await call(['renew'], setUp(port));
     blocker.close();
     expect(code).toBe(1);
     expect(err).toContain('EADDRINUSE');
@@ -225,7 +229,7 @@ describe('check', () => {
 
   it('says what is wrong with the public URL and with the target, and what to do', async () => {
     const [port, nobody] = [await freePort(), await freePort()];
-    const { code, out } = await run(['check'], {
+    const { code, out } = await call(['check'], {
       ...setUp(port),
       PUBLIC_URL: `http://127.0.0.1:${nobody}`,
       GESPAGE_SQL_URL: `postgres://user:secret-of-the-target@127.0.0.1:${nobody}/gespage`,

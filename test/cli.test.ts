@@ -2,10 +2,9 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { runCommand } from '../src/cli/run.ts';
 import { openState } from '../src/state/database.ts';
 import { closeWorlds, idOf, openWorld, user, type World } from './admin/fixture.ts';
-import { openFolder, removeFolders, run } from './cli/command.ts';
+import { call, openFolder, removeFolders, run } from './cli/command.ts';
 
 afterEach(closeWorlds);
 afterEach(removeFolders);
@@ -37,7 +36,7 @@ function held(): World {
 
 describe('the usage', () => {
   it('is told by --help, for all verbs and for one', async () => {
-    const [all, one] = await Promise.all([run(['--help']), run(['resync', '-h'])]);
+    const [all, one] = await Promise.all([run(['--help']), call(['resync', '-h'])]);
     expect(all.code).toBe(0);
     for (const verb of verbs) expect(all.out).toMatch(new RegExp(`^  ${verb}\\b`, 'm'));
     expect(one.out).toContain('--dry-run');
@@ -54,18 +53,10 @@ describe('the usage', () => {
     ['a hold without a number', ['hold', 'first', 'approve']],
     ['a decision that is none', ['hold', '1', 'maybe']],
   ])('with %s ends with 2 and says what to write', async (_, args) => {
-    const said = { out: '', err: '' };
-    const code = await runCommand(args, {
-      env: { STATE_PATH: path.join(openFolder(), 'none.db') },
-      files: { read: (file) => readFileSync(file, 'utf8') },
-      now: Date.now,
-      out: (text) => void (said.out += text),
-      err: (text) => void (said.err += text),
-      onInterrupt: () => undefined,
-    });
+    const { code, out, err } = await call(args, { STATE_PATH: path.join(openFolder(), 'none.db') });
     expect(code).toBe(2);
-    expect(said.out).toBe('');
-    expect(said.err).toMatch(/^gespage-sync: .+\n {2}- .+/);
+    expect(out).toBe('');
+    expect(err).toMatch(/^gespage-sync: .+\n {2}- .+/);
   });
 
   it('is answered as JSON where JSON was asked for', async () => {
@@ -76,21 +67,23 @@ describe('the usage', () => {
 });
 
 describe('the configuration', () => {
-  it.each(['renew', 'resync', 'check', 'serve'])(
-    'that is missing ends %s with 2 and all problems',
-    async (verb) => {
-      const { code, out, err } = await run([verb]);
-      expect(code).toBe(2);
-      for (const name of ['AZURE_TENANT_ID', 'AZURE_CLIENT_ID', 'AZURE_CLIENT_SECRET', 'ADMIN_TOKEN']) {
-        expect(out + err).toContain(name);
-      }
-    },
-  );
+  it.each([
+    ['renew', call],
+    ['resync', run],
+    ['check', call],
+    ['serve', run],
+  ] as const)('that is missing ends %s with 2 and all problems', async (verb, start) => {
+    const { code, out, err } = await start([verb]);
+    expect(code).toBe(2);
+    for (const name of ['AZURE_TENANT_ID', 'AZURE_CLIENT_ID', 'AZURE_CLIENT_SECRET', 'ADMIN_TOKEN']) {
+      expect(out + err).toContain(name);
+    }
+  });
 
   it('that a look needs is judged too', async () => {
     const file = path.join(openFolder(), 'mapping.json');
     writeFileSync(file, '{"scope": {"groups": "Staff"}}');
-    const { code, err } = await run(['explain', 'anna'], {
+    const { code, err } = await call(['explain', 'anna'], {
       STATE_PATH: openWorld().file,
       MAPPING_FILE: file,
     });
@@ -104,7 +97,7 @@ describe('a look', () => {
     'at %s makes no database where there is none',
     async (verb) => {
       const file = path.join(openFolder(), 'state.db');
-      const { code, err } = await run([verb], { STATE_PATH: file });
+      const { code, err } = await call([verb], { STATE_PATH: file });
       expect(code).toBe(1);
       expect(err).toContain('no state database');
       expect(existsSync(file)).toBe(false);
@@ -114,7 +107,7 @@ describe('a look', () => {
   it('at the status needs nothing but the state database', async () => {
     const { file } = held();
     const [text, data] = await Promise.all([
-      run(['status'], { STATE_PATH: file }),
+      call(['status'], { STATE_PATH: file }),
       run(['status', '--json'], { STATE_PATH: file }),
     ]);
     expect(text.code).toBe(0);
@@ -131,9 +124,9 @@ describe('a look', () => {
   it('at the holds and at one of them shows who is concerned', async () => {
     const { file } = held();
     const [all, one, data, none] = await Promise.all([
-      run(['holds'], { STATE_PATH: file }),
-      run(['hold', '1'], { STATE_PATH: file }),
-      run(['hold', '1', '--json'], { STATE_PATH: file }),
+      call(['holds'], { STATE_PATH: file }),
+      call(['hold', '1'], { STATE_PATH: file }),
+      call(['hold', '1', '--json'], { STATE_PATH: file }),
       run(['hold', '2'], { STATE_PATH: file }),
     ]);
     expect(all.out).toMatch(/^1 +open +12 people/m);
@@ -145,9 +138,9 @@ describe('a look', () => {
   it('at one person explains, by login and by object id', async () => {
     const { file } = held();
     const [byLogin, byId, nobody] = await Promise.all([
-      run(['explain', 'USER3'], { STATE_PATH: file }),
-      run(['explain', idOf(3), '--json'], { STATE_PATH: file }),
-      run(['explain', 'nobody'], { STATE_PATH: file }),
+      call(['explain', 'USER3'], { STATE_PATH: file }),
+      call(['explain', idOf(3), '--json'], { STATE_PATH: file }),
+      call(['explain', 'nobody'], { STATE_PATH: file }),
     ]);
     expect(byLogin.out).toContain('is held with others in hold 1');
     expect(byId.json<{ people: { id: string }[] }>().people).toMatchObject([{ id: idOf(3) }]);
@@ -168,9 +161,9 @@ describe('a look', () => {
       lostAt: null,
     });
     const ended = await Promise.all([
-      run(['subscriptions'], { STATE_PATH: world.file }),
-      run(['subscriptions', '--json'], { STATE_PATH: world.file }),
-      run(['status', '--json'], { STATE_PATH: world.file }),
+      call(['subscriptions'], { STATE_PATH: world.file }),
+      call(['subscriptions', '--json'], { STATE_PATH: world.file }),
+      call(['status', '--json'], { STATE_PATH: world.file }),
     ]);
     for (const { code, out } of ended) {
       expect(code).toBe(0);
@@ -189,14 +182,14 @@ describe('a hold decided without a service and without its configuration', () =>
     expect(world.rooms.ledger.countEnabled()).toBe(12);
     world.settle();
     expect(world.rooms.ledger.countEnabled()).toBe(0);
-    const again = await run(['hold', '1', 'discard'], { STATE_PATH: world.file });
+    const again = await call(['hold', '1', 'discard'], { STATE_PATH: world.file });
     expect(again.code).toBe(1);
     expect(again.err).toContain('already approved');
   });
 
   it('keeps the accounts when it is discarded', async () => {
     const world = held();
-    const discarded = await run(['hold', '1', 'discard'], { STATE_PATH: world.file });
+    const discarded = await call(['hold', '1', 'discard'], { STATE_PATH: world.file });
     expect(discarded).toMatchObject({ code: 0 });
     expect(discarded.out).toContain('accounts are kept');
     world.settle();
@@ -210,15 +203,15 @@ describe('upkeep', () => {
     const first = await run(['migrate', '--json'], env);
     expect(first.code).toBe(0);
     expect(first.json<{ applied: number }>().applied).toBeGreaterThan(0);
-    const second = await run(['migrate'], env);
+    const second = await call(['migrate'], env);
     expect(second.out).toContain('nothing had to be done');
-    expect((await run(['status'], env)).code).toBe(0);
+    expect((await call(['status'], env)).code).toBe(0);
   });
 
   it('sends a look at an older schema to migrate', async () => {
     const { rooms, file } = openWorld();
     rooms.state.sql('DELETE FROM __drizzle_migrations').run();
-    const { code, err } = await run(['status'], { STATE_PATH: file });
+    const { code, err } = await call(['status'], { STATE_PATH: file });
     expect(code).toBe(1);
     expect(err).toContain('gespage-sync migrate');
   });
@@ -238,7 +231,7 @@ describe('upkeep', () => {
   it('never writes a backup over another file', async () => {
     const file = path.join(openFolder(), 'copy.db');
     writeFileSync(file, 'precious');
-    const { code, err } = await run(['backup', file], { STATE_PATH: openWorld().file });
+    const { code, err } = await call(['backup', file], { STATE_PATH: openWorld().file });
     expect(code).toBe(1);
     expect(err).toContain('never replaces');
     expect(readFileSync(file, 'utf8')).toBe('precious');
@@ -246,7 +239,7 @@ describe('upkeep', () => {
 
   it('leaves nothing behind where a backup cannot be written', async () => {
     const file = path.join(openFolder(), 'no', 'such', 'folder.db');
-    const { code, err } = await run(['backup', file], { STATE_PATH: openWorld().file });
+    const { code, err } = await call(['backup', file], { STATE_PATH: openWorld().file });
     expect(code).toBe(1);
     expect(err).toContain('Check that the folder exists');
   });

@@ -56,7 +56,7 @@ const kindOf = { users: 'user', groups: 'group' } as const;
 const mostPings = 20_000;
 const markedAtOnce = 20_000;
 /** What a full round may lack of all memberships and still be believed: a share, and a number in a small tenant. */
-const believedLoss = { share: 0.5, number: 20 };
+const believedLoss = { share: 0.9, number: 20 };
 /** Up to this many users are read by name after a ping; more are answered by one round. */
 export const fewUsers = 100;
 /** A link that Graph refuses this often for no stated reason is given up. */

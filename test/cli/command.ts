@@ -1,9 +1,10 @@
-// Owns running the operator's command as a process of its own, as an operator does.
+// Owns running the operator's command: as a process of its own, as an operator does, or by its function, in no time.
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { runCommand } from '../../src/cli/run.ts';
 import { secretWatch, watchLines } from '../helpers/secret-watch.ts';
 
 const command = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
@@ -23,10 +24,14 @@ export interface Started {
   interrupt(): void;
 }
 
-/** Starts `gespage-sync …`; nothing of this process's environment but the path reaches it. */
+/** Starts `gespage-sync …`; of this process's environment nothing reaches it but where programs and compiled code are. */
 export function start(args: readonly string[], env: Readonly<Record<string, string>> = {}): Started {
   const child = spawn(process.execPath, [command, ...args], {
-    env: { PATH: process.env['PATH'] ?? '', ...env },
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? '',
+      ...env,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let out = '';
@@ -62,6 +67,29 @@ export function start(args: readonly string[], env: Readonly<Record<string, stri
 /** Runs `gespage-sync …` to its end. */
 export function run(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> {
   return start(args, env).ended;
+}
+
+/**
+ * The same by the command's function in this process, for all that lies behind the words and the environment. What only a
+ * process has (signals, its own TLS trust, its end) is not there.
+ */
+export async function call(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Ended> {
+  let [out, err] = ['', ''];
+  secretWatch.keepEnvironment(env);
+  const code = await runCommand(args, {
+    env,
+    files: { read: (file) => readFileSync(file, 'utf8') },
+    now: Date.now,
+    out: (text) => void (out += text),
+    err: (text) => void (err += text),
+    onInterrupt: () => undefined,
+  });
+  secretWatch.see(out);
+  secretWatch.see(err);
+  return { code, out, err, json: () => JSON.parse(out) as never };
 }
 
 const folders: string[] = [];

@@ -21,7 +21,7 @@ export async function eventually(
       throw new Error([`After ${timeoutMs} ms still:`, ...wrong.slice(0, 12), ...more].join('\n  - '));
     }
     // The longer it takes, the less a look more or less matters; looking costs the time of the work itself.
-    await sleep(Math.min(50, 10 + (Date.now() - start) / 20));
+    await sleep(Math.min(30, 10 + (Date.now() - start) / 50));
   }
 }
 

@@ -33,7 +33,7 @@ const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 /** Starts the service; it is killed with the test if it still runs. */
 export function startProcess(env: Readonly<Record<string, string>>): Process {
   const child: ChildProcess = spawn(process.execPath, [main], {
-    env: { ...env },
+    env: { NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
