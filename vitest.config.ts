@@ -1,4 +1,4 @@
-// Owns how tests run: in processes, quickly, and so that TLS trust and the environment of one never reach another.
+// Owns how tests run: in few processes, each file leaving its process as it found it; the long files first.
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { defineConfig } from 'vitest/config';
@@ -6,11 +6,12 @@ import { defineConfig } from 'vitest/config';
 // Node keeps what it compiled and what it stripped of types: each process and thread of a test starts in half the time.
 process.env['NODE_COMPILE_CACHE'] ??= path.join(import.meta.dirname, 'node_modules/.cache/node');
 
-/** Tests that change what belongs to the whole process (whom it trusts by TLS), or that are long. */
+/** The long ones: a process for each, and started first, so that none of them is still under way at the end. */
 const alone = [
   'test/cli*.test.ts',
-  'test/{e2e,emulator,graph}/**/*.test.ts',
+  'test/e2e/{process,restarts,mass-removal}.test.ts',
   'test/sync/convergence.test.ts',
+  'test/gespage/sql-{convergence,target}.test.ts',
 ];
 
 export default defineConfig({

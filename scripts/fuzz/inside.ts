@@ -3,7 +3,7 @@ import { statSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import type { StreamName } from '../../src/state/inbox.ts';
 import type { Emulator } from '../../test/emulator/emulator.ts';
-import { forgedPrefix, type Fuzzed } from '../../test/fuzz/requests.ts';
+import { forgedPrefix, type Fuzzed } from '../../test/fuzz/exchange.ts';
 
 /** The subscriptions as the service made them; its secrets are in its database alone. */
 export function readTarget(stateFile: string, tenant: Emulator): Fuzzed {

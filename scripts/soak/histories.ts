@@ -7,7 +7,7 @@ import type { Played, Task } from './history-worker.ts';
 import type { HistoriesOptions } from './options.ts';
 import { duration, number, plural } from './words.ts';
 
-const workerFile = fileURLToPath(new URL('./history-worker.ts', import.meta.url));
+const historyWorker = fileURLToPath(new URL('./history-worker.ts', import.meta.url));
 const progressMs = 5_000;
 /** A process that plays many histories trusts many authorities. */
 const historiesOfOneProcess = 40;
@@ -22,7 +22,12 @@ interface Tally {
 }
 
 /** Plays histories until enough are done, the time is over or `signal` stops it; gives the number of failures. */
-export async function run(options: HistoriesOptions, folder: string, signal: AbortSignal): Promise<number> {
+export async function run(
+  options: HistoriesOptions,
+  folder: string,
+  signal: AbortSignal,
+  workerFile = historyWorker,
+): Promise<number> {
   const startedAt = Date.now();
   const end = options.minutes === undefined ? Infinity : startedAt + options.minutes * 60_000;
   const firstSeed = options.seed ?? Math.trunc(Math.random() * 1e9);
@@ -63,7 +68,7 @@ export async function run(options: HistoriesOptions, folder: string, signal: Abo
   const work = async (): Promise<void> => {
     let worker: Worker | undefined;
     for (let task = next(); task !== undefined; task = next()) {
-      worker = worker?.canPlay() === true ? worker : startWorker(folder);
+      worker = worker?.canPlay() === true ? worker : startWorker(workerFile, folder);
       playing.add(task.seed);
       const played = await worker.play(task, signal);
       playing.delete(task.seed);
@@ -88,7 +93,7 @@ export async function run(options: HistoriesOptions, folder: string, signal: Abo
 function summary(tally: Tally, startedAt: number): string {
   const { survived, failed, changes, restarts, crashes } = tally;
   return (
-    `${number(survived)} histories survived, ${number(failed)} failed; ${number(changes)} changes, ` +
+    `${number(survived)} ${survived === 1 ? 'history' : 'histories'} survived, ${number(failed)} failed; ${number(changes)} changes, ` +
     `${number(restarts)} restarts, ${number(crashes)} crashes; ${duration(Date.now() - startedAt)}`
   );
 }
@@ -105,7 +110,7 @@ interface Worker {
   end(): void;
 }
 
-function startWorker(folder: string): Worker {
+function startWorker(workerFile: string, folder: string): Worker {
   // All that a history leaves behind when its process is ended lies in the soak's own folder.
   const env = { ...process.env, TMPDIR: mkdtempSync(path.join(folder, 'w-')) };
   const child: ChildProcess = fork(workerFile, [], { env, stdio: ['ignore', 'inherit', 'pipe', 'ipc'] });

@@ -17,8 +17,8 @@ const moments: Readonly<Record<string, string>> = {
     WHERE id > coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'inbox-cursor'), 0)`,
 };
 
-const longestLifeMs = 800;
-const longestWaitMs = 1_500;
+const longestLifeMs = 1_500;
+const longestWaitMs = 3_000;
 const startMs = 500;
 
 /** Resolves when the kill is to come: soon after the doors opened where `how` is `early`, else drawn by chance. */
@@ -33,7 +33,11 @@ export async function reach(
   await service.answers();
   if (how === 'early') return sleep(random.int(0, 300));
   if (dice < 0.45) return sleep(random.int(0, longestLifeMs));
-  if (dice < 0.7) return acknowledgement(stage, service, random.int(1, 4));
+  // What waited for the service is acknowledged at once: not always is that the moment.
+  if (dice < 0.7) {
+    await sleep(random.int(0, longestLifeMs));
+    return acknowledgement(stage, service, random.int(1, 4));
+  }
   const names = Object.keys(moments).slice(1);
   await sleep(random.int(0, 200));
   await watchFor(stage, moments[random.pick(names)] ?? '');

@@ -15,7 +15,7 @@ export function openFile(file: string, patienceMs = usualPatienceMs): Database.D
   return attempt(file, () => {
     if (file !== ':memory:') mkdirSync(path.dirname(path.resolve(file)), { recursive: true });
     examine(file);
-    return new Database(file, { timeout: patienceMs });
+    return count(file, new Database(file, { timeout: patienceMs }));
   });
 }
 
@@ -23,7 +23,10 @@ export function openFile(file: string, patienceMs = usualPatienceMs): Database.D
 export function openToRead(file: string): Database.Database {
   return attempt(file, () => {
     examine(file);
-    const sqlite = new Database(file, { readonly: true, fileMustExist: true, timeout: usualPatienceMs });
+    const sqlite = count(
+      file,
+      new Database(file, { readonly: true, fileMustExist: true, timeout: usualPatienceMs }),
+    );
     try {
       sqlite.prepare('SELECT count(*) FROM sqlite_master').get();
     } catch (error) {
@@ -33,6 +36,24 @@ export function openToRead(file: string): Database.Database {
     return sqlite;
   });
 }
+
+/** How often this process has a file open. */
+const openFiles = new Map<string, number>();
+
+function count(file: string, sqlite: Database.Database): Database.Database {
+  const name = path.resolve(file);
+  const add = (number: number): void => void openFiles.set(name, (openFiles.get(name) ?? 0) + number);
+  const close = sqlite.close.bind(sqlite);
+  add(1);
+  sqlite.close = () => {
+    if (sqlite.open) add(-1);
+    return close();
+  };
+  return sqlite;
+}
+
+/** To open and close a file by another way than SQLite takes from SQLite the locks that this process has on it. */
+const isOpenHere = (file: string): boolean => (openFiles.get(path.resolve(file)) ?? 0) > 0;
 
 function attempt<T>(file: string, work: () => T): T {
   try {
@@ -55,7 +76,8 @@ function examine(file: string): void {
     );
   }
   // Ours keeps a log beside itself from its first moment on; a backup copy has none. SQLite would join any log to any file.
-  if ((sizeOf(`${file}-wal`) ?? 0) > 0 && readHeader(file)[18] === rollbackMode) {
+  const hasLog = (sizeOf(`${file}-wal`) ?? 0) > 0;
+  if (hasLog && !isOpenHere(file) && readHeader(file)[18] === rollbackMode) {
     throw new StateError(
       `The state database ${file} was replaced by a copy, but ${file}-wal of its predecessor is still there; together ` +
         `they would be damaged. Nothing was changed. Move ${file}-wal and ${file}-shm aside, then start again.`,

@@ -95,6 +95,7 @@ function guardState(file: string, sqlite: Database.Database): State {
   function stop(error: StateError): void {
     if (halt) return;
     halt = error;
+    // A transaction under way cannot be committed any more either, whoever catches this error.
     if (sqlite.open) sqlite.pragma('query_only = ON');
   }
 
@@ -118,13 +119,6 @@ function guardState(file: string, sqlite: Database.Database): State {
     }
   }
 
-  /** Nothing of a transaction is kept in which the file turned out to be damaged, whoever caught that. */
-  const whole = <T>(work: () => T) => {
-    const result = work();
-    if (halt) throw halt;
-    return result;
-  };
-
   guardStatements(sqlite, { translate, isHalted: () => halt });
   const statements = new Map<string, Statement>();
   return {
@@ -139,13 +133,13 @@ function guardState(file: string, sqlite: Database.Database): State {
       return statement;
     },
     transaction: (work) =>
-      sqlite.inTransaction ? work() : attempt(() => sqlite.transaction(() => whole(work)).immediate()),
+      sqlite.inTransaction ? work() : attempt(() => sqlite.transaction(work).immediate()),
     durably: (work) =>
       attempt(() => {
         // FULL: the commit returns after the log, with everything before it, is on disk. `exec` is the cheaper way to say so.
         sqlite.exec('PRAGMA synchronous = FULL');
         try {
-          const result = sqlite.transaction(() => whole(work)).immediate();
+          const result = sqlite.transaction(work).immediate();
           passing = undefined;
           return result;
         } finally {
@@ -154,7 +148,7 @@ function guardState(file: string, sqlite: Database.Database): State {
       }),
     trouble: () => halt ?? passing,
     examine() {
-      if (opened === undefined || halt || identify(file) === opened) return;
+      if (opened === undefined || halt || isSame(opened, identify(file))) return;
       stop(describeWorking(file, 'replaced', new Error('it was removed or replaced')));
     },
     async backup(target) {
@@ -177,15 +171,21 @@ function removeEmpty(file: string): void {
   if (statSync(file, { throwIfNoEntry: false })?.size === 0) rmSync(file);
 }
 
+interface Identity {
+  readonly place: string;
+  readonly madeAt: number;
+}
+
 /** Which file lies there; undefined for a database without one. */
-function identify(file: string): string | undefined {
+function identify(file: string): Identity | undefined {
   if (file === ':memory:') return undefined;
-  try {
-    const { dev, ino } = statSync(file);
-    return `${dev} ${ino}`;
-  } catch {
-    return 'none';
-  }
+  const found = statSync(file, { throwIfNoEntry: false });
+  return found ? { place: `${found.dev} ${found.ino}`, madeAt: found.birthtimeMs } : { place: '', madeAt: 0 };
+}
+
+/** Some file systems number their files anew now and then, and others do not know when one was made. */
+function isSame(one: Identity, other: Identity | undefined): boolean {
+  return one.place === other?.place || one.madeAt === other?.madeAt;
 }
 
 function bringUpToDate(

@@ -62,10 +62,12 @@ export function createWebhook(options: WebhookOptions): Hono {
     try {
       await store.put(items);
     } catch (error) {
-      log.error('Notifications could not be stored; Microsoft sends them again', {
-        error,
-        advice: 'Look at the disk of STATE_PATH: space, rights, errors.',
-      });
+      atMostOnceAMinute('not stored', () =>
+        log.error('Notifications could not be stored; Microsoft sends them again', {
+          error,
+          advice: 'Look at the disk of STATE_PATH: space, rights, errors.',
+        }),
+      );
       return c.body(null, 503);
     }
     for (const item of items) metrics.countNotification(item.kind, item.verdict, item.count);
@@ -100,7 +102,7 @@ export function createWebhook(options: WebhookOptions): Hono {
   app.post(lifecyclePath, receive);
   app.notFound((c) => c.body(null, 404));
   app.onError((error, c) => {
-    log.error('A request to the public door failed', { error });
+    atMostOnceAMinute('failed', () => log.error('A request to the public door failed', { error }));
     return c.body(null, 503);
   });
   return app;

@@ -22,8 +22,8 @@ export function trustAuthority(caPem: string): void {
   trusted.add(caPem);
 }
 
-/** How many authorities this process trusts only because a test asked for it. */
-export const countTrusted = (): number => trusted.size;
+/** The authorities that this process trusts only because a test asked for it. */
+export const listTrusted = (): string[] => [...trusted];
 
 /** Makes a certificate authority and a server certificate for localhost and 127.0.0.1, signed by it. */
 async function makeServerCertificate(): Promise<ServerCertificate> {

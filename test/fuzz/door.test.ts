@@ -4,7 +4,8 @@ import { expect, it } from 'vitest';
 import { id } from '../helpers/ids.ts';
 import { everythingElse, listen, makePublicDoor, stored } from '../webhook/public-door.ts';
 import { secretOf, subscriptionOf, tenantId } from '../webhook/subscribed.ts';
-import { exchanges, forgedPrefix, type Fuzzed } from './requests.ts';
+import { forgedPrefix, type Fuzzed } from './exchange.ts';
+import { exchanges } from './requests.ts';
 import { createScore } from './score.ts';
 import { openLane } from './send.ts';
 

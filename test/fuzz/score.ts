@@ -1,6 +1,6 @@
 // Owns the count of answers to generated requests, and the judgement of each.
 import type { Verdict } from '../../src/state/inbox.ts';
-import type { Exchange } from './requests.ts';
+import type { Exchange } from './exchange.ts';
 
 export function createScore() {
   const statuses = new Map<string, number>();

@@ -1,7 +1,7 @@
 // Owns sending generated requests: some connections that are kept, one more for each request that may spoil its own.
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Exchange } from './requests.ts';
+import type { Exchange } from './exchange.ts';
 
 export interface Answer {
   readonly status: number;

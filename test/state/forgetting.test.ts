@@ -95,6 +95,18 @@ describe('somebody who is gone for good', () => {
     expect(knows(rooms, 1)).toBe(false);
   });
 
+  it('is remembered while a target is written anew from the beginning', () => {
+    const rooms = makeLeaver();
+    deliver(rooms, start);
+    forgetOld(rooms, start, targets);
+    deliver(rooms, start + 401 * day, 1);
+    forgetOld(rooms, start + 401 * day, targets);
+    expect(knows(rooms, 1)).toBe(true);
+    deliver(rooms, start + 401 * day);
+    forgetOld(rooms, start + 402 * day, targets);
+    expect(knows(rooms, 1)).toBe(false);
+  });
+
   it('is remembered while a configured target was never written', () => {
     const rooms = makeLeaver();
     expect(isForgotten(rooms)).toBe(false);

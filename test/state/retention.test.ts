@@ -68,6 +68,18 @@ describe('of the audit', () => {
     expect(audited(rooms)).toHaveLength(60);
   });
 
+  it('stays what is young, though it was noted before what is old by a clock that was wrong then', () => {
+    const rooms = makeRooms();
+    note(rooms, 1, start + 900 * day);
+    note(rooms, 1, start);
+    note(rooms, 1, start + 1);
+    forgetOld(rooms, start + 1_000 * day);
+    expect(audited(rooms)).toEqual([
+      [1, start + 900 * day],
+      [1, start + 1],
+    ]);
+  });
+
   it('nothing goes while the clock stands before the last entry, and a wrong time holds nothing up for ever', () => {
     const rooms = makeRooms();
     note(rooms, 1, start);
