@@ -6,7 +6,8 @@ import { partSize, seedOf } from './parts.ts';
 /** Told to the parent after each part. */
 export interface Progress {
   readonly done: number;
-  readonly rss: number;
+  /** Bytes that are alive after a collection. */
+  readonly alive: number;
   readonly tally: Tally;
 }
 
@@ -17,7 +18,9 @@ for (let done = 0, part = Number(from); done < Number(inputs); part += 1) {
   const count = Math.min(partSize, Number(inputs) - done);
   const tally = await decoder.run(seedOf(Number(seed), part), count);
   done += count;
-  const progress: Progress = { done, rss: process.memoryUsage.rss(), tally };
+  globalThis.gc?.();
+  const { heapUsed, external } = process.memoryUsage();
+  const progress: Progress = { done, alive: heapUsed + external, tally };
   await new Promise((resolve) => process.send?.(progress, resolve));
 }
 decoder.close();

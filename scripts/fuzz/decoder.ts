@@ -1,7 +1,7 @@
 // Owns one decoder's turn: the process that does it, the watch over its progress, its figures.
 import { fork } from 'node:child_process';
 import type { Progress } from './decode.ts';
-import { judgeMemory, mib } from './memory.ts';
+import { alive, judgeMemory, mib, type Sample } from './memory.ts';
 import { partSize } from './parts.ts';
 
 export interface DecoderTurn {
@@ -22,11 +22,13 @@ const program = new URL('./decode.ts', import.meta.url);
 export async function fuzzDecoder({ name, inputs, seed, from, say }: DecoderTurn): Promise<string[]> {
   const begun = performance.now();
   const outcomes: Record<string, number> = {};
-  const memory: { at: number; rss: number }[] = [];
+  const memory: Sample[] = [];
   let done = 0;
   let slowest = 0;
   const errors = await new Promise<string>((resolve) => {
     const child = fork(program, [name, `${inputs}`, `${seed}`, `${from}`], {
+      // To see what is alive, and not what was not collected yet.
+      execArgv: ['--expose-gc'],
       stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
     });
     let text = '';
@@ -38,7 +40,7 @@ export async function fuzzDecoder({ name, inputs, seed, from, say }: DecoderTurn
     child.on('message', (progress: Progress) => {
       watch.refresh();
       done = progress.done;
-      memory.push({ at: done / inputs, rss: progress.rss });
+      memory.push({ at: done / inputs, bytes: progress.alive });
       slowest = Math.max(slowest, progress.tally.slowest);
       for (const [outcome, count] of Object.entries(progress.tally.outcomes))
         outcomes[outcome] = (outcomes[outcome] ?? 0) + count;
@@ -49,9 +51,9 @@ export async function fuzzDecoder({ name, inputs, seed, from, say }: DecoderTurn
     });
   });
   const seconds = (performance.now() - begun) / 1_000;
-  const level = judgeMemory(memory);
+  const level = judgeMemory(memory, alive);
   say(
-    `  ${done} inputs in ${seconds.toFixed(0)} s, the slowest ${slowest.toFixed(0)} ms; memory ${mib(level.warm)} warm, ${mib(level.end)} at the end`,
+    `  ${done} inputs in ${seconds.toFixed(0)} s, the slowest ${slowest.toFixed(0)} ms; alive ${mib(level.warm)} warm, ${mib(level.end)} at the end`,
   );
   say(`  ${JSON.stringify(outcomes)}`);
   const problems: string[] = [];
@@ -60,6 +62,6 @@ export async function fuzzDecoder({ name, inputs, seed, from, say }: DecoderTurn
     const again = `npm run fuzz -- --only "${name}" --seed ${seed} --from ${part} --inputs ${partSize}`;
     problems.push(`${errors}\n  Again: ${again}`);
   }
-  if (!level.isLevel) problems.push('its memory grows');
+  if (!level.isLevel) problems.push(`what is alive grows from ${mib(level.warm)} to ${mib(level.end)}`);
   return problems;
 }

@@ -13,7 +13,7 @@ import { openLane } from '../../test/fuzz/send.ts';
 import { eventuallyTrue } from '../../test/helpers/eventually.ts';
 import { adminToken, freePort, makeEnvironment } from '../../test/helpers/rig.ts';
 import { isTakenUp, lookInside, readTarget } from './inside.ts';
-import { judgeMemory, mib, rssOf, type Sample } from './memory.ts';
+import { judgeMemory, mib, resident, rssOf, type Sample } from './memory.ts';
 import { partSize, seedOf } from './parts.ts';
 import { createScore, readCounts } from '../../test/fuzz/score.ts';
 
@@ -94,7 +94,7 @@ async function fuzzService({ requests, seed, from, say }: DoorTurn, stage: Stage
   let sent = 0;
   const sampler = setInterval(() => {
     const rss = rssOf(service.child.pid);
-    if (rss !== undefined) memory.push({ at: sent / requests, rss });
+    if (rss !== undefined) memory.push({ at: sent / requests, bytes: rss });
   }, sampleMs);
 
   const score = createScore();
@@ -137,7 +137,7 @@ async function fuzzService({ requests, seed, from, say }: DoorTurn, stage: Stage
   check(`the state database has ${mib(inside.bytes)}`, inside.bytes <= mostBytes);
   check(`its log of writes has ${mib(inside.walBytes)}`, inside.walBytes <= 128 * 2 ** 20);
   check(`the log tells of trouble: ${service.complaints[0]}`, service.complaints.length === 0);
-  const level = judgeMemory(memory);
+  const level = judgeMemory(memory, resident);
   check(`memory grows from ${mib(level.warm)} to ${mib(level.end)}`, level.isLevel);
 
   say(`  ${sent} requests in ${seconds.toFixed(0)} s over ${lanes} lanes`);

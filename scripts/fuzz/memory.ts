@@ -4,8 +4,7 @@ import { readFileSync } from 'node:fs';
 export interface Sample {
   /** How much of the work was done, from 0 to 1. */
   readonly at: number;
-  /** Bytes. */
-  readonly rss: number;
+  readonly bytes: number;
 }
 
 export interface Level {
@@ -15,16 +14,23 @@ export interface Level {
   readonly isLevel: boolean;
 }
 
-/** V8 collects late where there is room; beyond this it is growth. */
-const freeShare = 1.25;
-const freeBytes = 48 * 1024 * 1024;
+/** How much more the end may have than the second tenth of the work. */
+export interface Allowance {
+  readonly share: number;
+  readonly bytes: number;
+}
+
+/** Of memory as the system sees it: V8 collects late where there is room. */
+export const resident: Allowance = { share: 0.25, bytes: 48 * 2 ** 20 };
+/** Of what is alive right after a collection. */
+export const alive: Allowance = { share: 0.1, bytes: 8 * 2 ** 20 };
 
 /** Compares the second tenth of the work with the last. */
-export function judgeMemory(samples: readonly Sample[]): Level {
+export function judgeMemory(samples: readonly Sample[], allowed: Allowance): Level {
   const warm = median(samples.filter(({ at }) => at >= 0.1 && at <= 0.2)) ?? median(samples) ?? 0;
   const end = median(samples.filter(({ at }) => at >= 0.9)) ?? warm;
-  const highest = Math.max(0, ...samples.map(({ rss }) => rss));
-  return { warm, end, highest, isLevel: end <= warm * freeShare + freeBytes };
+  const highest = Math.max(0, ...samples.map(({ bytes }) => bytes));
+  return { warm, end, highest, isLevel: end <= warm * (1 + allowed.share) + allowed.bytes };
 }
 
 export function mib(bytes: number): string {
@@ -32,7 +38,7 @@ export function mib(bytes: number): string {
 }
 
 function median(samples: readonly Sample[]): number | undefined {
-  const sizes = samples.map(({ rss }) => rss).sort((a, b) => a - b);
+  const sizes = samples.map(({ bytes }) => bytes).sort((a, b) => a - b);
   return sizes[Math.floor(sizes.length / 2)];
 }
 

@@ -148,7 +148,7 @@ function guardState(file: string, sqlite: Database.Database): State {
       }),
     trouble: () => halt ?? passing,
     examine() {
-      if (opened === undefined || halt || isSame(opened, identify(file))) return;
+      if (opened === undefined || halt || isSame(opened, lookAgain(file, opened))) return;
       stop(describeWorking(file, 'replaced', new Error('it was removed or replaced')));
     },
     async backup(target) {
@@ -181,6 +181,15 @@ function identify(file: string): Identity | undefined {
   if (file === ':memory:') return undefined;
   const found = statSync(file, { throwIfNoEntry: false });
   return found ? { place: `${found.dev} ${found.ino}`, madeAt: found.birthtimeMs } : { place: '', madeAt: 0 };
+}
+
+/** What cannot be looked at is not known to be another. */
+function lookAgain(file: string, opened: Identity): Identity | undefined {
+  try {
+    return identify(file);
+  } catch {
+    return opened;
+  }
 }
 
 /** Some file systems number their files anew now and then, and others do not know when one was made. */

@@ -3,14 +3,14 @@ import { expect, it } from 'vitest';
 import { decoderNames, loadDecoder } from './decoders.ts';
 
 /** Inputs each; fewer where one takes long. */
-const usual = 1_500;
+const usual = 500;
 const fewer: Readonly<Record<string, number>> = {
-  'token answer': 200,
-  environment: 300,
-  'admin API': 400,
-  session: 500,
-  'mapping file': 800,
-  'notification batch': 1_000,
+  'token answer': 100,
+  environment: 150,
+  'admin API': 200,
+  session: 200,
+  'mapping file': 300,
+  'notification batch': 400,
 };
 
 it.each(decoderNames)('%s: gives a result or a failure of its own, whatever comes', async (name) => {

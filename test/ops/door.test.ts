@@ -29,7 +29,9 @@ interface Caller {
 }
 
 function call(port: number, text: string): Caller {
-  const socket = connect(port, '127.0.0.1', () => socket.write(text));
+  const socket = connect(port, '127.0.0.1');
+  // At once, not when connected: what a test writes next must not come before it.
+  socket.write(text);
   onTestFinished(() => void socket.destroy());
   let received = '';
   socket.on('data', (part: Buffer) => (received += part.toString('latin1')));

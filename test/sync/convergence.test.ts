@@ -10,7 +10,7 @@ import { liveThrough } from './live.ts';
 const shards = 4;
 const { CONVERGENCE_SEED, CONVERGENCE_PATH, CONVERGENCE_RUNS } = process.env;
 const seed = CONVERGENCE_SEED === undefined ? Math.trunc(Math.random() * 1e9) : Number(CONVERGENCE_SEED);
-const runs = Number(CONVERGENCE_RUNS ?? 16);
+const runs = Number(CONVERGENCE_RUNS ?? 8);
 
 const restMs = 20_000;
 

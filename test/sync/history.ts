@@ -160,6 +160,11 @@ export interface History {
   readonly delta: Partial<DeltaSettings>;
   readonly silentHardDelete: boolean;
   readonly scoped: boolean;
+  /** Whether membership in a group nested in another counts there. */
+  readonly nested: boolean;
+  readonly policy: 'disable' | 'delete' | 'keep';
+  /** Without an address to be notified at: all is found by rounds. */
+  readonly polling: boolean;
   readonly steps: readonly Step[];
 }
 
@@ -172,6 +177,9 @@ export const historiesOf = (minLength: number, maxLength: number): fc.Arbitrary<
       delta: deltaSettings,
       silentHardDelete: fc.boolean(),
       scoped: fc.boolean(),
+      nested: fc.boolean(),
+      policy: fc.constantFrom('disable', 'disable', 'disable', 'delete', 'keep'),
+      polling: fc.constantFrom(false, false, false, true),
       steps: fc.array(fc.oneof(...everyday, ...(lossy ? losses : [])), { minLength, maxLength, size: 'max' }),
     }),
   );

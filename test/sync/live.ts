@@ -27,9 +27,13 @@ export async function liveThrough(history: History, restMs: number): Promise<Liv
     },
     mapping: {
       scope: { groups: history.scoped ? ['*s *', 'Created*'] : [] },
-      groups: { publish: ['*'] },
+      groups: { publish: ['*'], nested: history.nested },
     },
-    env: history.lossy ? { SWEEP_MINUTES: '0.01', POLL_SECONDS: '0.5' } : {},
+    env: {
+      REMOVAL_POLICY: history.policy,
+      ...((history.lossy || history.polling) && { SWEEP_MINUTES: '0.01', POLL_SECONDS: '0.5' }),
+    },
+    notifications: !history.polling,
   });
   try {
     await rig.start();
