@@ -33,8 +33,9 @@ export interface LoginAssignment {
  * its holder has another: exchanges and chains within the batch are granted, whatever their length.
  *
  * When several people want a login that nobody has, the smallest external id of this batch gets it, so that
- * the outcome does not depend on the order of the batch; the others are in conflict. From then on the one
- * who has it keeps it. When a login becomes free later, plan the people in conflict over it again.
+ * the outcome does not depend on the order of the batch; the others are in conflict. Only people who exchange logins
+ * all the way round come before: else all of them, and who came in between, would wait for each other for ever. From
+ * then on the one who has it keeps it. When a login becomes free later, plan the people in conflict over it again.
  *
  * @param holderOf external id of the row whose login has this key (see `loginKey`), or undefined; answers
  *   that name a person of the batch are ignored.
@@ -54,7 +55,12 @@ export function assignLogins(
     const claim = claims.get(key);
     if (claim === undefined || (claim.person === person && winners.has(person)))
       granted.set(externalId, wanted);
-    else conflicts.push({ externalId, wanted, heldBy: findHolder(key, claim, batch, winners) });
+    else
+      conflicts.push({
+        externalId,
+        wanted,
+        heldBy: findHolder(key, claim, batch, winners),
+      });
   }
   return { granted, conflicts };
 }
@@ -68,6 +74,8 @@ interface Batch {
   readonly people: readonly Person[];
   /** Who of the batch has a login now, by its key. */
   readonly holders: ReadonlyMap<string, Person>;
+  /** Those who can exchange logins all the way round, when nobody comes in between. */
+  readonly circles: ReadonlySet<Person>;
 }
 
 /** Who may hope for a login: one person of the batch, unless somebody outside has it. */
@@ -79,13 +87,37 @@ function readBatch(wishes: readonly LoginWish[]): Batch {
     const currentKey = wish.current === null ? null : loginKey(wish.current);
     const key =
       wish.wanted === null ? null : wish.wanted === wish.current ? currentKey : loginKey(wish.wanted);
-    return { externalId: wish.externalId, wanted: wish.wanted, current: wish.current, key, currentKey };
+    return {
+      externalId: wish.externalId,
+      wanted: wish.wanted,
+      current: wish.current,
+      key,
+      currentKey,
+    };
   });
   const holders = new Map<string, Person>();
   for (const person of people) {
     if (person.currentKey !== null) holders.set(person.currentKey, person);
   }
-  return { people, holders };
+  return { people, holders, circles: findCircles(people, holders) };
+}
+
+/** Follows each person to whoever has the wanted login, and so on; who is met again closes a circle. */
+function findCircles(people: readonly Person[], holders: ReadonlyMap<string, Person>): ReadonlySet<Person> {
+  const circles = new Set<Person>();
+  const seen = new Set<Person>();
+  for (const start of people) {
+    const walk: Person[] = [];
+    let next: Person | undefined = start;
+    while (next !== undefined && !seen.has(next)) {
+      seen.add(next);
+      walk.push(next);
+      next = next.key === null ? undefined : holders.get(next.key);
+    }
+    const first = next === undefined ? -1 : walk.indexOf(next);
+    if (first >= 0) for (const person of walk.slice(first)) circles.add(person);
+  }
+  return circles;
 }
 
 function pickClaims(batch: Batch, holderOf: (key: string) => string | undefined): ReadonlyMap<string, Claim> {
@@ -95,7 +127,7 @@ function pickClaims(batch: Batch, holderOf: (key: string) => string | undefined)
     if (person.key === null) continue;
     const known = claims.get(person.key);
     if (known === undefined) claims.set(person.key, openClaim(person, person.key, members, batch, holderOf));
-    else if (known.person !== null && isBefore(person, known.person)) {
+    else if (known.person !== null && isBefore(person, known.person, batch)) {
       claims.set(person.key, { person, outside: null });
     }
   }
@@ -114,11 +146,13 @@ function openClaim(
   return outside === null ? { person, outside } : { person: null, outside };
 }
 
-/** The one who has the login comes first, then the smaller external id. */
-function isBefore(person: Person, other: Person): boolean {
+/** The one who has the login comes first, then who gets it in an exchange, then the smaller external id. */
+function isBefore(person: Person, other: Person, { circles }: Batch): boolean {
   const has = person.currentKey === person.key;
-  const otherHas = other.currentKey === other.key;
-  return has === otherHas ? person.externalId < other.externalId : has;
+  if (has !== (other.currentKey === other.key)) return has;
+  const exchanges = circles.has(person);
+  if (exchanges !== circles.has(other)) return exchanges;
+  return person.externalId < other.externalId;
 }
 
 /**

@@ -104,6 +104,21 @@ describe('logins that move within a batch', () => {
     });
   });
 
+  it('are exchanged although somebody else, with a smaller id, wants one of them', () => {
+    const people = [
+      wish('a', 'x'),
+      wish('b', 'y', 'x'),
+      wish('c', 'z', 'y'),
+      wish('d', 'x', 'z'),
+      wish('e', 'x'),
+    ];
+    for (const order of [people, people.toReversed()]) {
+      const { granted, conflicts } = outcome(assignLogins(order, nobody));
+      expect(granted).toEqual({ b: 'y', c: 'z', d: 'x' });
+      expect(conflicts.toSorted()).toEqual(['a wants x of d', 'e wants x of d']);
+    }
+  });
+
   it('move along a chain whose end is free, in any order', () => {
     const people = [wish('a', 'l2', 'l1'), wish('b', 'l3', 'l2'), wish('c', 'l4', 'l3'), wish('d', 'l1')];
     for (const order of [people, people.toReversed()]) {
@@ -234,6 +249,31 @@ describe('every assignment', () => {
         const wishes = wanted.map((login, index) => wish(`p${index}`, login, current[index] ?? null));
         expect(assignLogins(wishes, nobody).conflicts).toEqual([]);
       }),
+    );
+  });
+
+  it('leaves no people waiting for each other in a circle', () => {
+    fc.assert(
+      fc.property(anyCase, (some) => {
+        const { granted } = assign(some);
+        const has = (person: LoginWish) => granted.get(person.externalId) ?? person.current;
+        const holders = new Map(
+          some.wishes.flatMap((person) => {
+            const login = has(person);
+            return login === null ? [] : [[loginKey(login), person] as const];
+          }),
+        );
+        for (const start of some.wishes) {
+          let next: LoginWish | undefined = start;
+          for (let steps = 0; next !== undefined && next.wanted !== null; steps += 1) {
+            const key = loginKey(next.wanted);
+            if (holders.get(key) === next) break;
+            next = holders.get(key);
+            expect(steps).toBeLessThan(some.wishes.length);
+          }
+        }
+      }),
+      manyRuns,
     );
   });
 
