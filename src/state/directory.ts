@@ -3,6 +3,7 @@ import type { ObjectState } from '../accounts/model.ts';
 import type { State } from './database.ts';
 import { mergeProperties } from './merge.ts';
 import type { Meta } from './meta.ts';
+import { createObjectKeys, type ObjectKeys } from './object-keys.ts';
 
 export interface MemberRead {
   readonly id: string;
@@ -108,15 +109,15 @@ export function createDirectory(state: State, meta: Meta): Directory {
   const dropEdgesOfGroup = state.sql('DELETE FROM membership WHERE group_key = ?');
   const addEdges = state.sql(
     `INSERT INTO membership(group_key, member_key, nested, read)
-     SELECT :group, o.key, :nested, :read FROM json_each(:list) j
-     JOIN directory_object o ON o.id = j.value WHERE true
+     SELECT :group, value, :nested, :read FROM json_each(:list) WHERE true
      ON CONFLICT DO UPDATE SET read = excluded.read`,
-  );
-  const insertStub = state.sql(
-    `INSERT INTO directory_object(id, kind, state, read) VALUES (?, ?, 'unread', 0) ON CONFLICT DO NOTHING`,
   );
   const byMember = 'membership_member';
   let isBulk = state.sql('SELECT 1 FROM sqlite_master WHERE name = ?').pluck().get(byMember) === undefined;
+  /** Only while `isBulk`; holds what was committed. */
+  let bulkKeys: ObjectKeys | undefined;
+  /** Stubs of the page in hand, whose transaction may yet come to nothing. */
+  let freshKeys = new Map<string, number>();
   const becomeNested = state.sql('UPDATE membership SET nested = 1 WHERE member_key = ?');
 
   /** Who was taken for gone and was not may have missed memberships. */
@@ -248,12 +249,36 @@ export function createDirectory(state: State, meta: Meta): Directory {
     for (const nested of [0, 1]) {
       const some = members.filter(({ type }) => (type === 'group') === (nested === 1));
       if (some.length === 0) continue;
-      const edges = { group: groupKey, nested, read, list: JSON.stringify(some.map(({ id }) => id)) };
-      if (addEdges.run(edges).changes === some.length) continue;
-      for (const { id, type } of some) insertStub.run(id, type);
-      addEdges.run(edges);
+      // In the order of the table, so that each row goes behind the one before.
+      const keys = Float64Array.from(some, memberKey).sort();
+      addEdges.run({ group: groupKey, nested, read, list: `[${keys.join()}]` });
     }
     return members.length > 0;
+  }
+
+  /** The key of a member in the first full round of groups; who is not known yet gets a stub. */
+  function memberKey({ id, type }: MemberRead): number {
+    const known = bulkKeys?.get(id) ?? freshKeys.get(id);
+    if (known !== undefined) return known;
+    const row = findMember.get(id) as Pick<Row, 'key'> | undefined;
+    const key = row?.key ?? Number(insert.run(id, type, 'unread', null, 0).lastInsertRowid);
+    freshKeys.set(id, key);
+    return key;
+  }
+
+  /** Before a page of the first full round of groups is applied. */
+  function knowKeys(): void {
+    if (!bulkKeys) {
+      const count = state.sql('SELECT count(*) FROM directory_object').pluck().get() as number;
+      bulkKeys = createObjectKeys(count);
+      const all = state.sql('SELECT id, key FROM directory_object').iterate();
+      for (const { id, key } of all as IterableIterator<{ id: string; key: number }>) bulkKeys.add(id, key);
+    } else {
+      const [first] = freshKeys;
+      const isKept = first && (findMember.get(first[0]) as Pick<Row, 'key'> | undefined)?.key === first[1];
+      if (isKept) for (const [id, key] of freshKeys) bulkKeys.add(id, key);
+    }
+    freshKeys = new Map();
   }
 
   return {
@@ -268,6 +293,7 @@ export function createDirectory(state: State, meta: Meta): Directory {
     },
     apply(kind, page, cause, onOutdated) {
       const changed = new Set<string>();
+      if (isBulk && kind === 'group') knowKeys();
       state.transaction(() => {
         for (const object of page.objects) {
           const outcome = applyObject(kind, object, page.read, cause);
@@ -319,6 +345,7 @@ export function createDirectory(state: State, meta: Meta): Directory {
         state.sql(`CREATE INDEX ${byMember} ON membership(member_key, group_key)`).run();
       });
       isBulk = false;
+      bulkKeys = undefined;
     },
     hiddenGroups: () =>
       state

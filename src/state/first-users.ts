@@ -6,15 +6,24 @@
 // filled from one end to the other.
 import type { State } from './database.ts';
 import type { ObjectRead } from './directory.ts';
+import type { FirstAccounts } from './first-accounts.ts';
 import { mergeProperties } from './merge.ts';
+import type { Meta } from './meta.ts';
 
 export interface FirstUsers {
-  /** Begins the round, or begins it again; nothing happens where something is mirrored already. */
-  begin(): void;
+  /**
+   * Begins the round, or begins it again; nothing happens where something is mirrored already. `withAccounts`: each
+   * person's account is made with the page, where the ledger never held anything.
+   */
+  begin(withAccounts: boolean): void;
   /** Between `begin` and `end`, also after a restart: nobody can be looked up yet, so pages are appended. */
   isAppending(): boolean;
-  append(objects: readonly ObjectRead[], read: number): void;
+  /** Whether accounts are made as well. Until `end` the ledger is unfinished and must not be delivered. */
+  makesAccounts(): boolean;
+  /** Returns the keys that the objects got. */
+  append(objects: readonly ObjectRead[], read: number): number[];
   /** Makes the index. Of whoever came more than once the last word counts; each is a full representation. */
+  makeIndex(): void;
   end(): void;
 }
 
@@ -24,14 +33,16 @@ const parts = 16;
 /** Room for the people of one part; together the keys stay below 2^30, which SQLite stores in four bytes. */
 const partWidth = 2 ** 24;
 
-export function createFirstUsers(state: State): FirstUsers {
+const [mirrorAlone, mirrorAndAccounts] = [1, 2];
+
+export function createFirstUsers(state: State, meta: Meta, accounts: FirstAccounts): FirstUsers {
   const isMissing = (): boolean =>
     state.sql('SELECT 1 FROM sqlite_master WHERE name = ?').get(indexName) === undefined;
   const insert = state.sql(
     `INSERT INTO directory_object(key, id, kind, state, properties, read) VALUES (?, ?, 'user', ?, ?, ?)`,
   );
   const lastOf = state.sql('SELECT max(key) FROM directory_object WHERE key >= ? AND key < ?').pluck();
-  let isAppending = isMissing();
+  let underWay = meta.counter('first-users') || (isMissing() ? mirrorAlone : 0);
   const lastKey = new Map<number, number>();
 
   function takeKey(id: string): number {
@@ -43,25 +54,38 @@ export function createFirstUsers(state: State): FirstUsers {
     return key;
   }
 
+  function prepareAccounts(withAccounts: boolean): boolean {
+    if (underWay === mirrorAndAccounts) accounts.begin();
+    const makes = withAccounts && accounts.isPossible();
+    if (makes) accounts.begin();
+    else if (underWay === mirrorAndAccounts) accounts.shareLogins();
+    return makes;
+  }
+
   return {
-    isAppending: () => isAppending,
-    begin() {
-      state.transaction(() => {
-        if (isAppending) state.sql('DELETE FROM directory_object').run();
-        else if (state.sql('SELECT 1 FROM directory_object LIMIT 1').get() !== undefined) return;
-        else state.sql(`DROP INDEX ${indexName}`).run();
+    isAppending: () => underWay > 0,
+    makesAccounts: () => underWay === mirrorAndAccounts,
+    begin(withAccounts) {
+      underWay = state.transaction(() => {
+        if (underWay > 0) state.sql('DELETE FROM directory_object').run();
+        else if (state.sql('SELECT 1 FROM directory_object LIMIT 1').get() !== undefined) return 0;
+        state.sql(`DROP INDEX IF EXISTS ${indexName}`).run();
+        const next = prepareAccounts(withAccounts) ? mirrorAndAccounts : mirrorAlone;
+        meta.setCounter('first-users', next);
+        return next;
       });
-      isAppending = isMissing();
       lastKey.clear();
     },
-    append(objects, read) {
-      for (const object of objects) {
+    append: (objects, read) =>
+      objects.map((object) => {
+        const key = takeKey(object.id);
         const standing = object.removed ? 'gone' : 'present';
         const properties = object.removed ? null : JSON.stringify(mergeProperties({}, object.properties));
-        insert.run(takeKey(object.id), object.id, standing, properties, read);
-      }
-    },
-    end() {
+        insert.run(key, object.id, standing, properties, read);
+        return key;
+      }),
+    makeIndex() {
+      if (!isMissing()) return;
       const make = state.sql(`CREATE UNIQUE INDEX ${indexName} ON directory_object(id)`);
       state.transaction(() => {
         try {
@@ -75,12 +99,16 @@ export function createFirstUsers(state: State): FirstUsers {
                  FROM directory_object) WHERE place > 1)`,
             )
             .run();
+          if (underWay === mirrorAndAccounts) accounts.dropOutdated();
           make.run();
         }
         // Of the end of somebody who was never known there is nothing to remember.
         state.sql(`DELETE FROM directory_object WHERE state = 'gone'`).run();
       });
-      isAppending = false;
+    },
+    end() {
+      meta.setCounter('first-users', 0);
+      underWay = 0;
     },
   };
 }

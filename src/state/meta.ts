@@ -8,6 +8,7 @@ export type CounterName =
   | 'pause-until' // Graph asked to be left alone until then (ms)
   | 'reach-dirty' // 1: groups changed so that nesting must be worked out anew
   | 'last-notification-at'
+  | 'first-users' // 1: the first full round of users is under way; 2: it makes their accounts as well
   | 'audit-examined' // last entry of the audit that was looked at for what it makes superfluous
   | 'house-kept-at'; // when the last pass of forgetting ended (ms)
 

@@ -2,6 +2,7 @@
 import { createAdoption } from './adoption.ts';
 import type { State } from './database.ts';
 import { createDirectory } from './directory.ts';
+import { createFirstAccounts } from './first-accounts.ts';
 import { createFirstUsers } from './first-users.ts';
 import { createGroupLosses } from './group-losses.ts';
 import { createInbox } from './inbox.ts';
@@ -20,13 +21,15 @@ export type StateRooms = ReturnType<typeof createStateRooms>;
 export function createStateRooms(state: State) {
   const meta = createMeta(state);
   const ledger = createLedger(state);
+  const firstAccounts = createFirstAccounts(state, ledger);
   return {
     state,
     meta,
     adoption: createAdoption(state, ledger, meta),
     inbox: createInbox(state, meta),
     directory: createDirectory(state, meta),
-    firstUsers: createFirstUsers(state),
+    firstAccounts,
+    firstUsers: createFirstUsers(state, meta, firstAccounts),
     groupLosses: createGroupLosses(state, meta),
     reach: createReach(state, meta),
     people: createPeople(state, ledger),

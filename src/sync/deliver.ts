@@ -51,6 +51,8 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   const comparison = createComparison({ ...options, note });
 
   async function step(): Promise<'again' | 'idle'> {
+    // What the first full round of users has written so far is not decided yet.
+    if (rooms.firstUsers.makesAccounts()) return 'idle';
     held ??= await takeUp();
     const changes = ledger.changesSince(held, batchSize);
     if (changes.to === held) {
@@ -107,8 +109,9 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     if (position === undefined || signal.aborted) return;
     const found = { accounts: 0, groups: 0 };
     adoption.begin();
-    for (let after: string | undefined = ''; after !== undefined && !signal.aborted;) {
+    for (let after: string | undefined = ''; after !== undefined;) {
       const page = await target.holdings(after, adoptedAtOnce);
+      if (signal.aborted) return;
       const { accounts, groups } = adoption.adopt(page, adoptionCause, now());
       found.accounts += accounts;
       found.groups += groups;

@@ -12,6 +12,7 @@ import type { StateRooms } from '../state/rooms.ts';
 import { announceCredentialEnd } from './credential.ts';
 import { createDelivery, type Delivery } from './deliver.ts';
 import { forgetDryRuns, planDryRun, silentLog, type Workshop } from './dry-run.ts';
+import { createFirstSettling } from './first-settling.ts';
 import { adoptFirst, reconsiderIfRulesChanged, subscribeFirst } from './first-steps.ts';
 import { createFold } from './fold.ts';
 import { keepHouse } from './housekeeping.ts';
@@ -122,6 +123,13 @@ export function createEngine(options: EngineOptions): Engine {
     const rounds: Rounds = createRounds({
       rooms: target,
       read: graph.readRound,
+      firstSettling: createFirstSettling({
+        rooms: target,
+        mapping,
+        settings: options.removal,
+        now,
+        log: tell,
+      }),
       needsGroups: !mapping.everyoneInScope || mapping.mapping.groups.publish.length > 0,
       fullCause: () => (isOriginal ? operations.fullCause() : 'dry run'),
       // A plan shows what a resync would do.

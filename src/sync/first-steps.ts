@@ -11,14 +11,16 @@ const adoptPatienceMs = 60_000;
 
 /** Other rules than at the last start: everybody is decided again, from the mirror. */
 export function reconsiderIfRulesChanged(
-  { meta, people, state }: StateRooms,
+  { firstUsers, meta, people, state, streams }: StateRooms,
   mapping: CompiledMapping,
   policy: RemovalPolicy,
 ): void {
   const rules = JSON.stringify([mapping.mapping, policy]);
   if (meta.text('rules') === rules) return;
   state.transaction(() => {
-    for (let key: number | undefined = 0; key !== undefined;)
+    // Accounts were made by the old rules with the pages: the round begins again.
+    if (firstUsers.makesAccounts()) streams.set('users', { round: null, nextLink: null, sweepRead: null });
+    for (let key: number | undefined = 0; key !== undefined && !firstUsers.isAppending();)
       key = people.markRange(key, 50_000, 'rules changed');
     meta.setCounter('reach-dirty', 1);
     meta.setText('rules', rules);

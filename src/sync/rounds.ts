@@ -8,6 +8,7 @@ import type { Cause } from '../state/directory.ts';
 import type { Ping, StreamName } from '../state/inbox.ts';
 import type { StateRooms } from '../state/rooms.ts';
 import type { StreamRow } from '../state/streams.ts';
+import type { FirstSettling } from './first-settling.ts';
 import { createMutex } from './mutex.ts';
 
 /** Reads one round of a stream from `link`, or from its beginning. */
@@ -23,6 +24,7 @@ export interface RoundsOptions {
   readonly fullCause: () => string;
   /** Whether an account can depend on groups: where none is named, people are settled before groups are read. */
   readonly needsGroups: boolean;
+  readonly firstSettling: FirstSettling;
   /** Whether an operator has asked for the present full round, knowing of the loss that was refused at this time. */
   readonly isLossAccepted: (refusedAt: number) => boolean;
   /** Time from the end of one round to the next when nobody asks, in ms. */
@@ -100,7 +102,7 @@ export function createRounds(options: RoundsOptions): Rounds {
   function begin(row: StreamRow): StreamRow {
     const full = isFullDue(row);
     if (isBaseline(row)) {
-      if (row.name === 'users') firstUsers.begin();
+      if (row.name === 'users') firstUsers.begin(!options.needsGroups);
       else directory.beginBulk();
     }
     streams.set(row.name, {
@@ -140,7 +142,7 @@ export function createRounds(options: RoundsOptions): Rounds {
         answerPings(name, pings, shown);
       }
       if (signal.aborted) return;
-      await new Promise((resolve) => setImmediate(resolve));
+      await breathe();
     }
   }
 
@@ -156,7 +158,8 @@ export function createRounds(options: RoundsOptions): Rounds {
       const row = streams.get(name);
       let changed = new Set<string>();
       if (name === 'users' && firstUsers.isAppending()) {
-        firstUsers.append(objects, page.read);
+        const keys = firstUsers.append(objects, page.read);
+        if (firstUsers.makesAccounts()) options.firstSettling.add(objects, keys);
       } else {
         // A delta link moves on: what an earlier-begun page told of an object that was read since is asked again.
         const outdated: string[] = [];
@@ -222,17 +225,24 @@ export function createRounds(options: RoundsOptions): Rounds {
         streams.set(name, { sweepRead: null, fullRead: sweepRead, fullCompletedAt: now() });
       return options.onChange();
     }
-    // Where the mirror was empty before, nothing is left over, but everybody is new.
-    const work = isAppending
-      ? (key: number) => people.markRange(key, markedAtOnce, cause.text)
-      : (key: number) => directory.sweep(kindOf[name], sweepRead, key, cause);
-    for (let key: number | undefined = 0; key !== undefined && !signal.aborted;) {
-      key = work(key);
-      await new Promise((resolve) => setImmediate(resolve));
+    if (isAppending) firstUsers.makeIndex();
+    if (isAppending && firstUsers.makesAccounts()) {
+      while (!signal.aborted && options.firstSettling.finish(cause.text)) await breathe();
+    } else {
+      // Where the mirror was empty before, nothing is left over, but everybody is new.
+      const work = isAppending
+        ? (key: number) => people.markRange(key, markedAtOnce, cause.text)
+        : (key: number) => directory.sweep(kindOf[name], sweepRead, key, cause);
+      for (let key: number | undefined = 0; key !== undefined && !signal.aborted;) {
+        key = work(key);
+        await breathe();
+      }
     }
     if (signal.aborted) return;
-    if (isAppending) firstUsers.end();
-    streams.set(name, { sweepRead: null, fullRead: row.sweepRead, fullCompletedAt: now() });
+    state.transaction(() => {
+      if (isAppending) firstUsers.end();
+      streams.set(name, { sweepRead: null, fullRead: row.sweepRead, fullCompletedAt: now() });
+    });
     log.info('A full round is complete', { stream: name, objects: row.fullObjects, pages: row.roundPages });
     if (name === 'groups') warnOfHidden();
     options.onChange();
@@ -249,7 +259,7 @@ export function createRounds(options: RoundsOptions): Rounds {
       unseen += part?.unseen ?? 0;
       known += part?.known ?? 0;
       key = part?.last;
-      await new Promise((resolve) => setImmediate(resolve));
+      await breathe();
     }
     if (signal.aborted) return false;
     const refused = groupLosses.refused();
@@ -346,6 +356,9 @@ export function createRounds(options: RoundsOptions): Rounds {
 }
 
 const isBaseline = (row: StreamRow): boolean => row.fullRead === null;
+
+/** Lets the doors answer between bites of work. */
+const breathe = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** 250 ms, doubling to one minute. */
 export function backoff(attempt: number): number {

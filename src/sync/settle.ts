@@ -10,6 +10,7 @@ import { parkPerson } from '../state/parked.ts';
 import type { Person } from '../state/people.ts';
 import { createPersonLookup } from '../state/person-lookup.ts';
 import type { StateRooms } from '../state/rooms.ts';
+import { collisionDetail, recordCollision } from './collision.ts';
 import { createRemovalGuard, type Reading } from './removal-guard.ts';
 
 export interface SettleOptions {
@@ -264,16 +265,8 @@ export function createSettler(options: SettleOptions): Settler {
     const since = now();
     const known = person.hasIssue ? lookup.issue(person.key) : undefined;
     if (conflict) {
-      const detail = `The login ${conflict.wanted} belongs to ${conflict.heldBy}.`;
-      if (known?.kind === 'login-collision' && known.detail === detail) return;
-      const wantedKey = loginKey(conflict.wanted);
-      people.setIssue(person.key, { kind: 'login-collision', detail, loginKey: wantedKey, since });
-      log.warn('Two people have one login: who had it keeps it, the other waits', {
-        person: person.user?.id,
-        login: conflict.wanted,
-        heldBy: conflict.heldBy,
-        advice: 'Give one of them another login in Entra ID; it is then settled by itself.',
-      });
+      if (known?.kind === 'login-collision' && known.detail === collisionDetail(conflict)) return;
+      recordCollision(people, log, since, { ...conflict, key: person.key });
     } else if (decision.kind === 'unmappable') {
       if (known?.kind === 'no-login' && known.detail === decision.reason) return;
       people.setIssue(person.key, { kind: 'no-login', detail: decision.reason, loginKey: null, since });

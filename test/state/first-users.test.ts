@@ -30,9 +30,10 @@ const rowCount = ({ state }: StateRooms): number =>
 describe('the first full round of users', () => {
   it('gives people keys in the order in which their ids begin', () => {
     const rooms = makeRooms();
-    rooms.firstUsers.begin();
+    rooms.firstUsers.begin(false);
     append(rooms, [object('ff', 'a'), object('00', 'b'), object('7a', 'c')]);
     append(rooms, [object('04', null), object('e0', 'd')]);
+    rooms.firstUsers.makeIndex();
     rooms.firstUsers.end();
     expect(mirror(rooms)).toEqual([
       ['00', 'b'],
@@ -47,9 +48,10 @@ describe('the first full round of users', () => {
   it('takes the last word about whoever came more than once, a tombstone too', () => {
     const rooms = makeRooms();
     const gone: ObjectRead = { id: idOf('20'), removed: 'deleted', properties: {} };
-    rooms.firstUsers.begin();
+    rooms.firstUsers.begin(false);
     append(rooms, [object('10', 'old'), object('20', 'x'), { ...gone, id: idOf('30') }]);
     append(rooms, [gone, object('10', 'new'), object('30', 'restored'), { ...gone, id: idOf('40') }]);
+    rooms.firstUsers.makeIndex();
     rooms.firstUsers.end();
     expect(mirror(rooms).sort()).toEqual([
       ['10', 'new'],
@@ -60,11 +62,12 @@ describe('the first full round of users', () => {
 
   it('does not overwrite who was read since a page was asked for', () => {
     const rooms = makeRooms();
-    rooms.firstUsers.begin();
+    rooms.firstUsers.begin(false);
     const early = rooms.directory.beginRead();
     apply(rooms, 'user', [object('10', 'newer')]);
     settleAll(rooms);
     rooms.firstUsers.append([object('10', 'older'), object('11', 'other')], early);
+    rooms.firstUsers.makeIndex();
     rooms.firstUsers.end();
     expect(mirror(rooms).sort()).toEqual([
       ['10', 'newer'],
@@ -75,12 +78,13 @@ describe('the first full round of users', () => {
   it('goes on after a restart in the middle of the round', () => {
     const file = temporaryFile();
     const first = createStateRooms(openState(file));
-    first.firstUsers.begin();
+    first.firstUsers.begin(false);
     append(first, [object('10', 'a'), object('90', 'b')]);
     first.state.close();
     const second = makeRooms(file);
     expect(second.firstUsers.isAppending()).toBe(true);
     append(second, [object('11', 'c'), object('10', 'd')]);
+    second.firstUsers.makeIndex();
     second.firstUsers.end();
     expect(second.firstUsers.isAppending()).toBe(false);
     expect(mirror(second).sort()).toEqual([
@@ -92,10 +96,11 @@ describe('the first full round of users', () => {
 
   it('forgets what an earlier attempt read when the round begins again', () => {
     const rooms = makeRooms();
-    rooms.firstUsers.begin();
+    rooms.firstUsers.begin(false);
     append(rooms, [object('10', 'a'), object('20', 'left since')]);
-    rooms.firstUsers.begin();
+    rooms.firstUsers.begin(false);
     append(rooms, [object('10', 'b')]);
+    rooms.firstUsers.makeIndex();
     rooms.firstUsers.end();
     expect(mirror(rooms)).toEqual([['10', 'b']]);
   });
@@ -103,7 +108,7 @@ describe('the first full round of users', () => {
   it('leaves a mirror that holds something as it is', () => {
     const rooms = makeRooms();
     apply(rooms, 'user', [object('10', 'known')]);
-    rooms.firstUsers.begin();
+    rooms.firstUsers.begin(false);
     expect(rooms.firstUsers.isAppending()).toBe(false);
     expect(mirror(rooms)).toEqual([['10', 'known']]);
   });

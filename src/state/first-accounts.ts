@@ -1,0 +1,98 @@
+// Owns the ledger during the first full round of users: accounts are written with the pages, and nobody may read them
+// as decided before the round is complete. The index of logins is made at the end, in one go: logins come in random
+// order, so that each would touch another corner of it.
+import type { Account } from '../accounts/model.ts';
+import type { State } from './database.ts';
+import type { Ledger } from './ledger.ts';
+
+/** Somebody whose login belongs to another from now on. */
+export interface LoginLoser {
+  readonly key: number;
+  readonly externalId: string;
+  readonly login: string;
+  readonly loginKey: string;
+  /** Object id of the one who has it. */
+  readonly heldBy: string;
+}
+
+export interface FirstAccounts {
+  /** Whether the ledger never held anything, so that accounts may be written without asking it. */
+  isPossible(): boolean;
+  /** Forgets what an earlier beginning wrote. */
+  begin(): void;
+  add(key: number, account: Account, loginKey: string): void;
+  /** Takes away the accounts of rows that the mirror has dropped as outdated. */
+  dropOutdated(): void;
+  /**
+   * Makes the index of logins. Of people with one login the smallest object id gets it, as in `assignLogins`; the
+   * others lose their account, and are returned.
+   */
+  shareLogins(): LoginLoser[];
+  /** One entry in the audit for each account with a key after this one; returns the last key, undefined at the end. */
+  audit(afterKey: number, limit: number, at: number, cause: string): number | undefined;
+  /** Where an audit that was cut off goes on. */
+  lastAudited(): number;
+}
+
+const indexName = 'account_login';
+
+export function createFirstAccounts(state: State, ledger: Ledger): FirstAccounts {
+  const standing = { present: true, disabledSince: null, pingedAt: null };
+  const makeIndex = (): void =>
+    void state.sql(`CREATE UNIQUE INDEX ${indexName} ON account(login_key) WHERE present = 1`).run();
+
+  return {
+    isPossible: () =>
+      state.sql('SELECT 1 FROM account UNION ALL SELECT 1 FROM audit LIMIT 1').get() === undefined,
+    begin() {
+      for (const table of ['account', 'person_issue', 'audit']) state.sql(`DELETE FROM ${table}`).run();
+      state.sql(`DROP INDEX IF EXISTS ${indexName}`).run();
+    },
+    add: (key, account, loginKey) => ledger.write(key, account, loginKey, standing),
+    dropOutdated() {
+      for (const table of ['account', 'person_issue'])
+        state.sql(`DELETE FROM ${table} WHERE key NOT IN (SELECT key FROM directory_object)`).run();
+    },
+    shareLogins() {
+      if (state.sql('SELECT 1 FROM sqlite_master WHERE name = ?').get(indexName) !== undefined) return [];
+      return state.transaction(() => {
+        try {
+          makeIndex();
+          return [];
+        } catch (error) {
+          if ((error as { code?: unknown }).code !== 'SQLITE_CONSTRAINT_UNIQUE') throw error;
+        }
+        const losers = state
+          .sql(
+            `SELECT key, external_id AS externalId, login, login_key AS loginKey, heldBy FROM (
+               SELECT key, external_id, login, login_key,
+                      first_value(external_id) OVER (PARTITION BY login_key ORDER BY external_id) AS heldBy
+               FROM account) WHERE external_id <> heldBy`,
+          )
+          .all() as LoginLoser[];
+        state
+          .sql('DELETE FROM account WHERE key IN (SELECT value FROM json_each(?))')
+          .run(JSON.stringify(losers.map(({ key }) => key)));
+        makeIndex();
+        return losers;
+      });
+    },
+    audit(afterKey, limit, at, cause) {
+      return state.transaction(() => {
+        const last = state
+          .sql('SELECT max(key) FROM (SELECT key FROM account WHERE key > ? ORDER BY key LIMIT ?)')
+          .pluck()
+          .get(afterKey, limit) as number | null;
+        if (last === null) return undefined;
+        state
+          .sql(
+            `INSERT INTO audit(at, key, action, cause) SELECT ?, key, 'create', ? FROM account
+             WHERE key > ? AND key <= ? ORDER BY key`,
+          )
+          .run(at, cause, afterKey, last);
+        return last;
+      });
+    },
+    lastAudited: () => state.sql('SELECT coalesce(max(key), 0) FROM audit').pluck().get() as number,
+  };
+}
