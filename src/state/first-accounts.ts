@@ -1,9 +1,8 @@
 // Owns the ledger during the first full round of users: accounts are written with the pages, and nobody may read them
 // as decided before the round is complete. The index of logins is made at the end, in one go: logins come in random
 // order, so that each would touch another corner of it.
-import type { Account } from '../accounts/model.ts';
 import type { State } from './database.ts';
-import type { Ledger } from './ledger.ts';
+import { fieldColumns, type Ledger } from './ledger.ts';
 
 /** Somebody whose login belongs to another from now on. */
 export interface LoginLoser {
@@ -20,7 +19,8 @@ export interface FirstAccounts {
   isPossible(): boolean;
   /** Forgets what an earlier beginning wrote. */
   begin(): void;
-  add(key: number, account: Account, loginKey: string): void;
+  /** `texts`: login, login key, then the fields in their order. */
+  add(key: number, externalId: string, texts: readonly (string | null)[]): void;
   /** Takes away the accounts of rows that the mirror has dropped as outdated. */
   dropOutdated(): void;
   /**
@@ -37,7 +37,11 @@ export interface FirstAccounts {
 const indexName = 'account_login';
 
 export function createFirstAccounts(state: State, ledger: Ledger): FirstAccounts {
-  const standing = { present: true, disabledSince: null, pingedAt: null };
+  const columns = ['login', 'login_key', ...fieldColumns];
+  const insert = state.sql(
+    `INSERT INTO account(key, external_id, revision, enabled, groups, present, ${columns.join(', ')})
+     VALUES (?, ?, ?, 1, '[]', 1, ${columns.map(() => '?').join(', ')})`,
+  );
   const makeIndex = (): void =>
     void state.sql(`CREATE UNIQUE INDEX ${indexName} ON account(login_key) WHERE present = 1`).run();
 
@@ -48,7 +52,7 @@ export function createFirstAccounts(state: State, ledger: Ledger): FirstAccounts
       for (const table of ['account', 'person_issue', 'audit']) state.sql(`DELETE FROM ${table}`).run();
       state.sql(`DROP INDEX IF EXISTS ${indexName}`).run();
     },
-    add: (key, account, loginKey) => ledger.write(key, account, loginKey, standing),
+    add: (key, externalId, texts) => void insert.run(key, externalId, ledger.takeRevision(), ...texts),
     dropOutdated() {
       for (const table of ['account', 'person_issue'])
         state.sql(`DELETE FROM ${table} WHERE key NOT IN (SELECT key FROM directory_object)`).run();

@@ -5,10 +5,15 @@
 // begin like theirs: everything later goes in the order of keys, and a target's indexes, which go by the id, are then
 // filled from one end to the other.
 import type { State } from './database.ts';
-import type { ObjectRead } from './directory.ts';
 import type { FirstAccounts } from './first-accounts.ts';
-import { mergeProperties } from './merge.ts';
 import type { Meta } from './meta.ts';
+
+/** People of a page, in the order sent. */
+export interface FirstRows {
+  readonly ids: readonly string[];
+  /** For each: JSON of what is known; null for a tombstone. */
+  readonly properties: readonly (string | null)[];
+}
 
 export interface FirstUsers {
   /**
@@ -20,8 +25,8 @@ export interface FirstUsers {
   isAppending(): boolean;
   /** Whether accounts are made as well. Until `end` the ledger is unfinished and must not be delivered. */
   makesAccounts(): boolean;
-  /** Returns the keys that the objects got. */
-  append(objects: readonly ObjectRead[], read: number): number[];
+  /** Returns the keys that the people got. */
+  append(rows: FirstRows, read: number): number[];
   /** Makes the index. Of whoever came more than once the last word counts; each is a full representation. */
   makeIndex(): void;
   end(): void;
@@ -76,12 +81,11 @@ export function createFirstUsers(state: State, meta: Meta, accounts: FirstAccoun
       });
       lastKey.clear();
     },
-    append: (objects, read) =>
-      objects.map((object) => {
-        const key = takeKey(object.id);
-        const standing = object.removed ? 'gone' : 'present';
-        const properties = object.removed ? null : JSON.stringify(mergeProperties({}, object.properties));
-        insert.run(key, object.id, standing, properties, read);
+    append: ({ ids, properties }, read) =>
+      ids.map((id, place) => {
+        const key = takeKey(id);
+        const known = properties[place] ?? null;
+        insert.run(key, id, known === null ? 'gone' : 'present', known, read);
         return key;
       }),
     makeIndex() {

@@ -35,6 +35,8 @@ export interface LedgerChanges {
 
 export interface Ledger {
   revision(): number;
+  /** The next revision; never given twice. */
+  takeRevision(): number;
   /** Writes one account under the next revision. Logins must have been parked first where they change hands. */
   write(
     key: number,
@@ -96,7 +98,8 @@ const columnOf: Record<FieldName, string> = {
   homeDirectory: 'home_directory',
 };
 
-const fieldColumns = fieldNames.map((name) => columnOf[name]);
+/** The columns of the fields, in the fields' order. */
+export const fieldColumns = fieldNames.map((name) => columnOf[name]);
 
 /** The ledger's columns as `LedgerRow` parts; used by every query that reads accounts. */
 export const accountColumns = [
@@ -189,6 +192,7 @@ export function createLedger(state: State): Ledger {
 
   return {
     revision: revisionNow,
+    takeRevision: nextRevision,
     write(key, account, loginKey, standing) {
       upsert.run(
         key,

@@ -126,7 +126,7 @@ export function createEngine(options: EngineOptions): Engine {
       firstSettling: createFirstSettling({
         rooms: target,
         mapping,
-        settings: options.removal,
+        rules: options.removal,
         now,
         log: tell,
       }),

@@ -2,25 +2,33 @@
 // person's account follows from the page alone, so that nothing is read again. Nothing of it is delivered before the
 // round is complete and logins are shared out.
 import type { CompiledMapping } from '../accounts/decide.ts';
-import { loginKey } from '../accounts/login.ts';
-import { planPerson, type PlanSettings } from '../accounts/plan.ts';
+import type { DeltaPage } from '../graph/delta.ts';
 import type { Log } from '../ops/log.ts';
-import type { ObjectRead } from '../state/directory.ts';
-import { mergeProperties } from '../state/merge.ts';
 import type { StateRooms } from '../state/rooms.ts';
 import { recordCollision } from './collision.ts';
+import { createPageJudge } from './first-page-judge.ts';
+import { accountWidth, type FirstPeople, type FirstRules, judgeFirst } from './first-people.ts';
+
+/** A page of the first full round of users, judged already where it came by way of `readPage`. */
+export interface JudgedPage extends DeltaPage {
+  readonly people?: FirstPeople;
+}
 
 export interface FirstSettling {
-  /** Within the transaction that appends these objects to the mirror under these keys. */
-  add(objects: readonly ObjectRead[], keys: readonly number[]): void;
+  /** Reads and judges a page's body, in another thread where that is ready. */
+  readonly readPage: (body: string, read: number, operation: string) => Promise<JudgedPage>;
+  /** Within a transaction: mirror and ledger take in a page. */
+  add(page: JudgedPage): void;
   /** After the last page: one bite of the work that is left; returns whether there is more. */
   finish(cause: string): boolean;
+  /** Ends the thread, if there is one. */
+  close(): void;
 }
 
 export interface FirstSettlingOptions {
   readonly rooms: StateRooms;
   readonly mapping: CompiledMapping;
-  readonly settings: Omit<PlanSettings, 'now' | 'ownedFields'>;
+  readonly rules: FirstRules;
   readonly now: () => number;
   readonly log: Log;
 }
@@ -28,36 +36,27 @@ export interface FirstSettlingOptions {
 const auditedAtOnce = 20_000;
 
 export function createFirstSettling(options: FirstSettlingOptions): FirstSettling {
-  const { rooms, mapping, now, log } = options;
-  const { firstAccounts, people, state } = rooms;
+  const { rooms, mapping, rules, now, log } = options;
+  const { firstAccounts, firstUsers, people, state } = rooms;
+  const judge = createPageJudge(mapping, rules);
   let audited: number | undefined;
 
-  function addPerson({ id, properties }: ObjectRead, key: number): void {
-    // As it will stand in the mirror, so that settling again would come to the same.
-    const decision = mapping.decide(
-      { id, state: 'present', properties: mergeProperties({}, properties) },
-      true,
-    );
-    if (decision.kind === 'unmappable') {
-      people.setIssue(key, { kind: 'no-login', detail: decision.reason, loginKey: null, since: now() });
-      return;
-    }
-    if (decision.kind !== 'active') return;
-    const plan = planPerson(
-      { externalId: id, decision, login: decision.login, groups: [], current: undefined },
-      { ...options.settings, now: now(), ownedFields: mapping.ownedFields },
-    );
-    if (plan.kind === 'write') firstAccounts.add(key, plan.account, loginKey(plan.account.login));
-  }
-
   return {
-    add(objects, keys) {
-      objects.forEach((object, index) => {
-        const key = keys[index];
-        if (key !== undefined && !object.removed) addPerson(object, key);
+    readPage: (body, read, operation) => judge.readPage(body, read, operation),
+    add(page) {
+      const judged = page.people ?? judgeFirst(page.objects, mapping, rules);
+      const keys = firstUsers.append(judged, page.read);
+      const since = now();
+      const keyOf = (place: number): number => keys[place] ?? 0;
+      judged.accountOf.forEach((place, index) => {
+        const texts = judged.accounts.slice(index * accountWidth, (index + 1) * accountWidth);
+        firstAccounts.add(keyOf(place), judged.ids[place] ?? '', texts);
       });
+      for (const [place, detail] of judged.unmappable)
+        people.setIssue(keyOf(place), { kind: 'no-login', detail, loginKey: null, since });
     },
     finish(cause) {
+      judge.close();
       if (audited === undefined) {
         state.transaction(() => {
           for (const { login, ...loser } of firstAccounts.shareLogins())
@@ -66,9 +65,9 @@ export function createFirstSettling(options: FirstSettlingOptions): FirstSettlin
         audited = firstAccounts.lastAudited();
         return true;
       }
-      const last = firstAccounts.audit(audited, auditedAtOnce, now(), cause);
-      audited = last;
-      return last !== undefined;
+      audited = firstAccounts.audit(audited, auditedAtOnce, now(), cause);
+      return audited !== undefined;
     },
+    close: () => judge.close(),
   };
 }

@@ -1,21 +1,30 @@
 // Owns delta rounds: one stream, one reader; a page and its next link are saved in one transaction.
 import { GraphFailure } from '../graph/errors.ts';
-import type { DeltaObject, DeltaPage } from '../graph/delta.ts';
+import type { DeltaObject } from '../graph/delta.ts';
 import { isUnreadable } from '../graph/unreadable.ts';
 import type { Log } from '../ops/log.ts';
 import type { Metrics } from '../ops/metrics.ts';
 import type { Cause } from '../state/directory.ts';
+import type { FirstRows } from '../state/first-users.ts';
 import type { Ping, StreamName } from '../state/inbox.ts';
+import { mergeProperties } from '../state/merge.ts';
 import type { StateRooms } from '../state/rooms.ts';
 import type { StreamRow } from '../state/streams.ts';
-import type { FirstSettling } from './first-settling.ts';
+import type { FirstSettling, JudgedPage } from './first-settling.ts';
 import { createMutex } from './mutex.ts';
 
 /** Reads one round of a stream from `link`, or from its beginning. */
 export type ReadRound = (
   stream: StreamName,
-  options: { link?: string; full: boolean; beginRead: () => number; signal: AbortSignal },
-) => AsyncIterable<DeltaPage>;
+  options: {
+    link?: string;
+    full: boolean;
+    beginRead: () => number;
+    /** Reads the pages, where they need more than reading. */
+    readPage?: FirstSettling['readPage'];
+    signal: AbortSignal;
+  },
+) => AsyncIterable<JudgedPage>;
 
 export interface RoundsOptions {
   readonly rooms: StateRooms;
@@ -131,40 +140,47 @@ export function createRounds(options: RoundsOptions): Rounds {
       ...(row.nextLink !== null && { link: row.nextLink }),
       full,
       beginRead: () => directory.beginRead(),
+      ...(name === 'users' && firstUsers.makesAccounts() && { readPage: options.firstSettling.readPage }),
       signal,
     });
-    for await (const page of pages) {
-      const changed = applyPage(name, page, cause, full);
-      for (const object of page.objects) if (pings.has(object.id)) shown.add(object.id);
-      if (changed.size > 0) options.onChange();
-      if (page.deltaLink !== undefined) {
-        restarts[name] = 0;
-        answerPings(name, pings, shown);
+    try {
+      for await (const page of pages) {
+        const changed = applyPage(name, page, cause, full);
+        for (const object of page.objects) if (pings.has(object.id)) shown.add(object.id);
+        if (changed.size > 0) options.onChange();
+        if (page.deltaLink !== undefined) {
+          restarts[name] = 0;
+          answerPings(name, pings, shown);
+        }
+        if (signal.aborted) return;
+        await breathe();
       }
-      if (signal.aborted) return;
-      await breathe();
+    } finally {
+      if (signal.aborted) options.firstSettling.close();
     }
   }
 
-  function applyPage(name: StreamName, page: DeltaPage, cause: Cause, full: boolean): Set<string> {
+  function applyPage(name: StreamName, page: JudgedPage, cause: Cause, full: boolean): Set<string> {
     if (page.invalid > 0) {
       log.error('Graph sent entries that cannot be read; nobody is removed on the strength of this round', {
         stream: name,
         entries: page.invalid,
       });
     }
-    const objects = page.objects.map(readable);
     return state.transaction(() => {
       const row = streams.get(name);
       let changed = new Set<string>();
-      if (name === 'users' && firstUsers.isAppending()) {
-        const keys = firstUsers.append(objects, page.read);
-        if (firstUsers.makesAccounts()) options.firstSettling.add(objects, keys);
-      } else {
+      if (name === 'users' && firstUsers.makesAccounts()) options.firstSettling.add(page);
+      else if (name === 'users' && firstUsers.isAppending())
+        firstUsers.append(asRows(page.objects), page.read);
+      else {
         // A delta link moves on: what an earlier-begun page told of an object that was read since is asked again.
         const outdated: string[] = [];
-        changed = directory.apply(kindOf[name], { read: page.read, objects }, cause, (id) =>
-          outdated.push(id),
+        changed = directory.apply(
+          kindOf[name],
+          { read: page.read, objects: page.objects.map(readable) },
+          cause,
+          (id) => outdated.push(id),
         );
         inbox.lookAt(name, outdated, now());
       }
@@ -363,6 +379,12 @@ const breathe = (): Promise<void> => new Promise((resolve) => setImmediate(resol
 /** 250 ms, doubling to one minute. */
 export function backoff(attempt: number): number {
   return Math.min(60_000, 250 * 2 ** Math.min(attempt - 1, 10));
+}
+
+function asRows(objects: readonly DeltaObject[]): FirstRows {
+  const textOf = ({ removed, properties }: DeltaObject): string | null =>
+    removed ? null : JSON.stringify(mergeProperties({}, properties));
+  return { ids: objects.map(({ id }) => id), properties: objects.map(readable).map(textOf) };
 }
 
 /** Where Graph gave no more than an id, nothing that is known may be overwritten. */

@@ -9,8 +9,13 @@ const object = (lead: string, mail: string | null): ObjectRead => ({
   id: idOf(lead),
   properties: { mail, accountEnabled: true },
 });
-function append({ firstUsers, directory }: StateRooms, objects: readonly ObjectRead[]): void {
-  firstUsers.append(objects, directory.beginRead());
+function append(
+  { firstUsers, directory }: StateRooms,
+  objects: readonly ObjectRead[],
+  read = directory.beginRead(),
+): void {
+  const properties = objects.map((one) => (one.removed ? null : JSON.stringify(one.properties)));
+  firstUsers.append({ ids: objects.map(({ id }) => id), properties }, read);
 }
 
 /** First digits and mail of the users in the mirror, in the order of their keys. */
@@ -66,7 +71,7 @@ describe('the first full round of users', () => {
     const early = rooms.directory.beginRead();
     apply(rooms, 'user', [object('10', 'newer')]);
     settleAll(rooms);
-    rooms.firstUsers.append([object('10', 'older'), object('11', 'other')], early);
+    append(rooms, [object('10', 'older'), object('11', 'other')], early);
     rooms.firstUsers.makeIndex();
     rooms.firstUsers.end();
     expect(mirror(rooms).sort()).toEqual([

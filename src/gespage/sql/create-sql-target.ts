@@ -57,7 +57,14 @@ export function createSqlTarget(options: SqlTargetOptions): Target {
         filling.isOn = position === undefined;
         return position;
       }),
-    apply: (batch) => inTransaction((used, session) => writeBatch(used, session, batch, fields, filling)),
+    apply: (batch) =>
+      inTransaction(async (used, session) => {
+        const applied = await writeBatch(used, session, batch, fields, filling);
+        // Readers see a new target empty or whole.
+        if (batch.isCurrent) filling.isOn = false;
+        if (filling.isOn) used.keepOpen?.();
+        return applied;
+      }),
     holdings: (after, limit) => inTransaction((_, session) => readHoldings(session, fields, after, limit)),
     close: () =>
       inTurn(async () => {

@@ -40,6 +40,11 @@ export interface ExistingColumn {
 export interface Engine {
   /** Readers see all of the work or nothing of it. Connects where needed; drops the connection on failure. */
   transaction<T>(work: (session: Session) => Promise<T>): Promise<T>;
+  /**
+   * Called within a transaction: it is not committed after this work, but goes on with the next. Readers see nothing
+   * of it meanwhile; a failure undoes all of it. Missing where a server would keep locks and memory for it.
+   */
+  keepOpen?(): void;
   /** What the database says is wrong with the rows themselves; undefined where trying later may succeed. */
   dataError(error: unknown): string | undefined;
   /** Yes or no as the engine's `flag` columns take it. */

@@ -17,6 +17,8 @@ import {
 import { type Column, createTableSql, createViewSql, groupsOfAccount, type Table } from './tables.ts';
 
 const lockPollMs = 25;
+const cacheKib = 8_000;
+const largeCacheKib = 40_000;
 
 /** SQLite works on this process's own thread: after so many rows the web requests that wait get their turn. */
 const rowsBetweenPauses = 200;
@@ -24,6 +26,16 @@ const rowsBetweenPauses = 200;
 /** The engine for `sqlite:PATH`; the directory of the file is created. */
 export function createSqliteEngine(path: string, patience: Patience): Engine {
   let connection: { readonly database: Database.Database; readonly session: Session } | undefined;
+  let isKeptOpen = false;
+  let hasLargeCache = false;
+
+  /** A long transaction touches the indexes all over; what does not fit into memory is written again and again. */
+  function fitCache(database: Database.Database): void {
+    if (isKeptOpen === hasLargeCache) return;
+    hasLargeCache = isKeptOpen;
+    database.pragma(`cache_size = -${isKeptOpen ? largeCacheKib : cacheKib}`);
+    if (!isKeptOpen) database.pragma('shrink_memory');
+  }
 
   function connect() {
     if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true });
@@ -32,7 +44,7 @@ export function createSqliteEngine(path: string, patience: Patience): Engine {
     // NORMAL is enough: a power cut may undo the last commits whole, never parts of them, and the position that
     // comes back with the older rows makes the ledger send those changes again.
     opened.pragma('synchronous = NORMAL');
-    opened.pragma('cache_size = -8000');
+    opened.pragma(`cache_size = -${cacheKib}`);
     // Keys are random, so a batch touches pages all over the file; fewer checkpoints write each of them less often.
     opened.pragma('wal_autocheckpoint = 4000');
     return { database: opened, session: createSession(opened) };
@@ -41,16 +53,21 @@ export function createSqliteEngine(path: string, patience: Patience): Engine {
   return {
     async transaction(work) {
       const { database, session } = (connection ??= connect());
-      await begin(database, patience.connect);
+      if (!database.inTransaction) await begin(database, patience.connect);
+      isKeptOpen = false;
       try {
         const result = await work(session);
-        database.exec('COMMIT');
+        if (!isKeptOpen) database.exec('COMMIT');
         return result;
       } catch (error) {
+        isKeptOpen = false;
         if (database.inTransaction) database.exec('ROLLBACK');
         throw error;
+      } finally {
+        fitCache(database);
       }
     },
+    keepOpen: () => void (isKeptOpen = true),
     dataError: (error) => (isDataError(error) ? errorProperty(error, 'message') : undefined),
     flag: Number,
     time: (at) => at.toISOString(),

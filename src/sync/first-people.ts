@@ -1,0 +1,57 @@
+// Owns what the first full round of users makes of a page: rows of the mirror, accounts, and who cannot have one.
+//
+// Columns in place of objects, since they come from another thread: texts pass between threads for little.
+import type { CompiledMapping } from '../accounts/decide.ts';
+import { loginKey } from '../accounts/login.ts';
+import { fieldNames } from '../accounts/model.ts';
+import { planPerson, type PlanSettings } from '../accounts/plan.ts';
+import { isUnreadable } from '../graph/unreadable.ts';
+import type { ObjectRead } from '../state/directory.ts';
+import type { FirstRows } from '../state/first-users.ts';
+import { mergeProperties } from '../state/merge.ts';
+
+export interface FirstPeople extends FirstRows {
+  /** For each account: the place of its person in `ids`. */
+  readonly accountOf: readonly number[];
+  /** For each account: login, login key, then the fields in their order. */
+  readonly accounts: readonly (string | null)[];
+  /** Place in `ids`, and why the person cannot have an account. */
+  readonly unmappable: readonly (readonly [number, string])[];
+}
+
+/** Texts of one account in `FirstPeople.accounts`. */
+export const accountWidth = 2 + fieldNames.length;
+
+export type FirstRules = Omit<PlanSettings, 'now' | 'ownedFields'>;
+
+/** Judges the people of one page, each by itself: nobody had an account before, and no group has a say. */
+export function judgeFirst(
+  objects: readonly ObjectRead[],
+  mapping: CompiledMapping,
+  rules: FirstRules,
+): FirstPeople {
+  const settings = { ...rules, now: 0, ownedFields: mapping.ownedFields };
+  const properties: (string | null)[] = [];
+  const accountOf: number[] = [];
+  const accounts: (string | null)[] = [];
+  const unmappable: [number, string][] = [];
+  objects.forEach((object, place) => {
+    if (object.removed !== undefined) {
+      properties.push(null);
+      return;
+    }
+    const known = isUnreadable(object) ? {} : mergeProperties({}, object.properties);
+    properties.push(JSON.stringify(known));
+    const externalId = object.id;
+    const decision = mapping.decide({ id: externalId, state: 'present', properties: known }, true);
+    if (decision.kind === 'unmappable') unmappable.push([place, decision.reason]);
+    if (decision.kind !== 'active') return;
+    const { login } = decision;
+    const plan = planPerson({ externalId, decision, login, groups: [], current: undefined }, settings);
+    if (plan.kind !== 'write') return;
+    accountOf.push(place);
+    accounts.push(login, loginKey(login));
+    for (const name of fieldNames) accounts.push(plan.account.fields[name]);
+  });
+  return { ids: objects.map(({ id }) => id), properties, accountOf, accounts, unmappable };
+}
