@@ -45,6 +45,8 @@ export interface Directory {
    * `afterKey`; returns the last key of the range, or undefined at the end.
    */
   sweep(kind: 'user' | 'group', beforeRead: number, afterKey: number, cause: Cause): number | undefined;
+  /** Whether a round of groups that began at this read left something unseen: a group, or a membership. */
+  hasStaleGroups(beforeRead: number): boolean;
   /** Before the first full round of groups: memberships are written without the index that finds groups by member. */
   beginBulk(): void;
   /** After it: makes that index, and puts right what needs it. */
@@ -326,6 +328,14 @@ export function createDirectory(state: State, meta: Meta): Directory {
         return last;
       });
     },
+    hasStaleGroups: (beforeRead) =>
+      state
+        .sql(
+          `SELECT EXISTS (SELECT 1 FROM directory_object WHERE kind = 'group' AND state = 'present' AND read < :before)
+                  OR EXISTS (SELECT 1 FROM membership WHERE read < :before)`,
+        )
+        .pluck()
+        .get({ before: beforeRead }) === 1,
     beginBulk() {
       if (isBulk || state.sql('SELECT 1 FROM membership LIMIT 1').get() !== undefined) return;
       state.sql(`DROP INDEX ${byMember}`).run();

@@ -244,7 +244,7 @@ export function createRounds(options: RoundsOptions): Rounds {
     if (isAppending) firstUsers.makeIndex();
     if (isAppending && firstUsers.makesAccounts()) {
       while (!signal.aborted && options.firstSettling.finish(cause.text)) await breathe();
-    } else {
+    } else if (name === 'users' || !isBaseline(row) || directory.hasStaleGroups(sweepRead)) {
       // Where the mirror was empty before, nothing is left over, but everybody is new.
       const work = isAppending
         ? (key: number) => people.markRange(key, markedAtOnce, cause.text)
