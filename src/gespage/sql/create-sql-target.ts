@@ -16,13 +16,14 @@ export type { SqlTargetOptions } from './connection.ts';
  */
 export function createSqlTarget(options: SqlTargetOptions): Target {
   const { fields, mapping = standardMapping } = options;
-  const { location, inTransaction, close } = connect(options);
+  const connection = connect(options);
+  const { location } = connection;
   const filling = { isOn: false };
   let layout: Layout | undefined;
 
   async function look(): Promise<Layout> {
-    await inTransaction((engine, session) => createMissing(engine, session, mapping));
-    return (layout = await inTransaction((engine, session) =>
+    await connection.inTransaction((engine, session) => createMissing(engine, session, mapping));
+    return (layout = await connection.inTransaction((engine, session) =>
       requireShape(engine, session, mapping, fields),
     ));
   }
@@ -31,19 +32,21 @@ export function createSqlTarget(options: SqlTargetOptions): Target {
     name: location.engine,
     open: async () => void (await look()),
     position: () =>
-      inTransaction(async (_, session) => {
+      connection.inTransaction(async (_, session) => {
         const position = await readPosition(session);
         filling.isOn = position === undefined;
         return position;
       }),
     async apply(batch) {
       const known = layout ?? (await look());
-      return inTransaction((engine, session) => writeBatch(engine, session, batch, known, filling));
+      return connection.inTransaction((engine, session) =>
+        writeBatch(engine, session, batch, known, filling),
+      );
     },
     async holdings(after, limit) {
       const known = layout ?? (await look());
-      return inTransaction((_, session) => readHoldings(session, known, after, limit));
+      return connection.inTransaction((_, session) => readHoldings(session, known, after, limit));
     },
-    close,
+    close: () => connection.close(),
   };
 }

@@ -31,7 +31,7 @@ export async function writeMemberships(
     present.set(one, (present.get(one) ?? new Set()).add(other));
   }
   const resolve = await resolveGroups(session, layout, groups, wanted, present);
-  await notePending(session, groups, wanted, resolve.isPending, allNew);
+  await notePending(session, groups, wanted, (one) => resolve.isPending(one), allNew);
 
   const missing: string[][] = [];
   const surplus: string[][] = [];
