@@ -9,6 +9,7 @@ export type CounterName =
   | 'reach-dirty' // 1: groups changed so that nesting must be worked out anew
   | 'last-notification-at'
   | 'audit-examined' // last entry of the audit that was looked at for what it makes superfluous
+  | 'offer-again-at' // from when on (ms) whom a target refused is offered to it once more; 0: not asked for
   | 'house-kept-at'; // when the last pass of forgetting ended (ms)
 
 export interface Meta {

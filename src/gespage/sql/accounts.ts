@@ -6,7 +6,7 @@ import { type Row, RowFault, type Session, type Value, type Written } from './en
 import { type AccountLayout, isOn, isSame, type Layout } from './layout.ts';
 import { findIdFault } from './acceptable.ts';
 import { moveMembers, writeMemberships } from './memberships.ts';
-import { addOwnRows, forgetOwnRows, handOver, moveOwnRows, readOwners, readOwnKeys } from './own-rows.ts';
+import { addOwnRows, forgetOwnRows, handOver, readOwners, readOwnKeys, relistOwnRows } from './own-rows.ts';
 
 /** What is the same for all accounts of a batch. */
 export interface Writing {
@@ -107,8 +107,9 @@ export async function writeAccounts(
     for (const account of updates)
       move(account.externalId, keys.get(account.externalId) ?? '', account.login);
 
-  await noteInserted(session, layout, await findKeys(session, layout.accounts, inserts), keys);
-  await noteMoved(session, layout, moved);
+  const inserted = await findKeys(session, layout.accounts, inserts);
+  await moveMembers(session, layout, moved);
+  await noteKeys(session, layout, inserted, moved, keys);
   const wanted = new Map(accepted.map((account) => [account.externalId, account.groups]));
   const members = await writeMemberships(session, layout, wanted, keys, allNew);
   const changed = [...inserts, ...updates].map(({ externalId }) => externalId);
@@ -135,28 +136,42 @@ async function findKeys(
   });
 }
 
-async function noteInserted(
+/** Lists new rows as ours, and those that have another key than before. */
+async function noteKeys(
   session: Session,
   layout: Layout,
   inserted: readonly Pair[],
+  moved: readonly (readonly [id: string, before: string, after: string])[],
   keys: Map<string, string>,
 ): Promise<void> {
-  // A row that somebody deleted by hand was listed already.
-  const again = inserted.filter(([id, key]) => keys.has(id) && keys.get(id) !== key);
-  const added = inserted.filter(([id]) => !keys.has(id));
+  if (layout.isKeyed) {
+    const last = new Map([...moved.map(([id, , after]): Pair => [id, after]), ...inserted]);
+    await relistOwnRows(session, layout, 'account', [...last]);
+  } else {
+    // A row that somebody deleted by hand is listed already.
+    const added = inserted.filter(([id]) => !keys.has(id));
+    await addOwnRows(session, layout, 'account', added);
+  }
   for (const [id, key] of inserted) keys.set(id, key);
-  await addOwnRows(session, layout, 'account', added);
-  await moveOwnRows(session, layout, 'account', again);
 }
 
-async function noteMoved(
+/**
+ * Object id -> key, for rows that this product wrote. A key of the database's own may have been given to another row
+ * since ours was deleted by hand: where the object id stands beside it, that tells.
+ */
+async function readOwnAccounts(
   session: Session,
   layout: Layout,
-  moved: readonly (readonly [id: string, before: string, after: string])[],
-): Promise<void> {
-  const last = new Map(moved.map(([id, , after]) => [id, after]));
-  await moveMembers(session, layout, moved);
-  await moveOwnRows(session, layout, 'account', [...last]);
+  ids: readonly string[],
+): Promise<Map<string, string>> {
+  const { table, key, externalId } = layout.accounts;
+  const keys = await readOwnKeys(session, layout, 'account', ids);
+  if (key.source !== 'database' || externalId === undefined) return keys;
+  const rows = await session.select(table, [key.sql, externalId.sql], key.sql, [...keys.values()]);
+  const written = new Map(rows.map((row) => [String(row[key.name]), row[externalId.name]]));
+  return new Map(
+    [...keys].filter(([id, one]) => !written.has(one) || String(written.get(one)).toLowerCase() === id),
+  );
 }
 
 /**
@@ -169,10 +184,9 @@ export async function restrictAccounts(
   { layout, at }: Writing,
 ): Promise<void> {
   const { table, key, enabled, updatedAt } = layout.accounts;
-  const keys = await readOwnKeys(
+  const keys = await readOwnAccounts(
     session,
     layout,
-    'account',
     accounts.map((account) => account.externalId),
   );
   const flagged = enabled === undefined ? [] : [enabled.sql];
@@ -205,7 +219,7 @@ export async function removeAccounts(
   ids: readonly string[],
 ): Promise<number> {
   const { table, key } = layout.accounts;
-  const keys = await readOwnKeys(session, layout, 'account', ids);
+  const keys = await readOwnAccounts(session, layout, ids);
   await writeMemberships(session, layout, new Map([...keys.keys()].map((id) => [id, []])), keys);
   await session.remove(
     table,
@@ -223,7 +237,7 @@ async function readStanding(
 ): Promise<Standing> {
   const { table, key, externalId, login, columns } = layout.accounts;
   const ids = accounts.map((account) => account.externalId);
-  const keys = await readOwnKeys(session, layout, 'account', ids);
+  const keys = await readOwnAccounts(session, layout, ids);
   const ownerOf = new Map([...keys].map(([id, one]) => [one, id]));
   const names = [...new Set([key.sql, ...columns.map(({ sql }) => sql)])];
   const rows = new Map<string, Row>();

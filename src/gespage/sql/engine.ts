@@ -22,6 +22,14 @@ export interface Session {
   select(table: string, columns: readonly string[], key: string, values: readonly string[]): Promise<Row[]>;
   /** The next values of a key column after this one, in the engine's order, at most `limit`. */
   next(table: string, key: string, after: string, limit: number): Promise<string[]>;
+  /** Rows whose key comes after this one, in the engine's order, at most `limit`; from the first one when undefined. */
+  page(
+    table: string,
+    columns: readonly string[],
+    key: string,
+    after: string | undefined,
+    limit: number,
+  ): Promise<Row[]>;
   insert(table: string, columns: readonly string[], rows: readonly (readonly Value[])[]): Promise<void>;
   /** Sets the columns after the first, in the row that has the first as its key. */
   update(table: string, columns: readonly string[], rows: readonly (readonly Value[])[]): Promise<void>;
@@ -106,6 +114,17 @@ export async function withSavepoint<T>(
 
 export function nextSql(table: string, key: string, limit: number): string {
   return `SELECT ${key} AS id FROM ${table} WHERE ${key} > ? ORDER BY ${key} LIMIT ${limit}`;
+}
+
+export function pageSql(
+  table: string,
+  columns: readonly string[],
+  key: string,
+  after: string | undefined,
+  limit: number,
+): string {
+  const where = after === undefined ? '' : `WHERE ${key} > ? `;
+  return `SELECT ${columns.join(', ')} FROM ${table} ${where}ORDER BY ${key} LIMIT ${limit}`;
 }
 
 /** Cuts rows for engines whose statements have a limit of size. */

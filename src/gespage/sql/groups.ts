@@ -7,7 +7,7 @@ import {
   addOwnRows,
   forgetOwnRows,
   handOver,
-  moveOwnRows,
+  relistOwnRows,
   readForeignGroups,
   readOwnKeys,
 } from './own-rows.ts';
@@ -55,7 +55,7 @@ export async function writeGroups(
     'group',
     added.filter(([id]) => !own.has(id)),
   );
-  await moveOwnRows(
+  await relistOwnRows(
     session,
     layout,
     'group',

@@ -148,13 +148,18 @@ export async function moveMembers(
 export async function emptyGroup(session: Session, layout: Layout, key: string): Promise<void> {
   const { accounts, memberships, groups } = layout;
   if (memberships === undefined || groups === undefined) return;
+  const accountKey = `a.${accounts.key.sql}`;
+  const member = `${memberships.table}.${memberships.account.sql}`;
+  // Of two types, both are compared as texts.
+  const textOf = (sql: string, isText: boolean): string => (isText ? sql : `CONCAT('', ${sql})`);
+  const isAlike = accounts.key.holds === memberships.account.holds;
   const listed = layout.isKeyed
-    ? `o.row_key = ${listedAccountSql(`a.${accounts.key.sql}`)}`
-    : `o.external_id = a.${accounts.key.sql}`;
+    ? `o.row_key = ${listedAccountSql(accountKey)}`
+    : `o.external_id = ${textOf(accountKey, accounts.key.holds === 'text')}`;
   await session.run(
     `DELETE FROM ${memberships.table} WHERE ${memberships.group.sql} = ? AND NOT EXISTS (
        SELECT 1 FROM ${accounts.table} a LEFT JOIN ${ownRowTable} o ON ${listed}
-        WHERE a.${accounts.key.sql} = ${memberships.table}.${memberships.account.sql} AND o.external_id IS NULL)`,
+        WHERE ${textOf(accountKey, isAlike)} = ${textOf(member, isAlike)} AND o.external_id IS NULL)`,
     [key],
   );
 }

@@ -6,6 +6,7 @@ import {
   type Engine,
   errorProperty,
   nextSql,
+  pageSql,
   type Patience,
   type Row,
   RowFault,
@@ -125,6 +126,10 @@ function createSession(run: Run, collations: Collations): Session {
     async next(table, key, after, limit) {
       const [rows] = await run(nextSql(table, key, limit), [after]);
       return (rows as { id: string }[]).map(({ id }) => id);
+    },
+    async page(table, columns, key, after, limit) {
+      const sql = pageSql(table, columns, key, after, limit);
+      return (await run(sql, after === undefined ? [] : [after]))[0] as Row[];
     },
     async insert(table, columns, rows) {
       const sql = `INSERT INTO ${table} (${columns.join(', ')}) VALUES ?`;

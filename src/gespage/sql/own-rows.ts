@@ -68,18 +68,22 @@ export async function addOwnRows(
   await session.insert(ownRowTable, columns, values);
 }
 
-/** Notes the new keys of rows that are listed already. */
-export async function moveOwnRows(
+/** Lists rows under the keys that they have now, whether they are listed already or not. */
+export async function relistOwnRows(
   session: Session,
   layout: OwnLayout,
   part: Part,
   rows: readonly (readonly [id: string, key: string])[],
 ): Promise<void> {
+  if (!layout.isKeyed) return;
   // Keys may change places, which row by row would be twice the same for a moment.
   await forgetOwnRows(
     session,
     rows.map(([id]) => id),
   );
+  // Whoever else is listed under one of these keys has lost the row to somebody who deleted it by hand.
+  const keys = rows.map(([, key]) => [letters[part] + key]);
+  await session.remove(ownRowTable, ['row_key'], keys);
   await addOwnRows(session, layout, part, rows);
 }
 

@@ -3,6 +3,7 @@ import pg from 'pg';
 import {
   type Engine,
   nextSql,
+  pageSql,
   type Patience,
   type Row,
   type Session,
@@ -123,6 +124,10 @@ function createSession(client: pg.PoolClient, casts: CastTypes): Session {
     async next(table, key, after, limit) {
       const sql = nextSql(table, key, limit).replace('?', '$1');
       return (await client.query<{ id: string }>(sql, [after])).rows.map(({ id }) => id);
+    },
+    async page(table, columns, key, after, limit) {
+      const sql = pageSql(table, columns, key, after, limit).replace('?', '$1');
+      return (await client.query<Row>(sql, after === undefined ? [] : [after])).rows;
     },
     async insert(table, columns, rows) {
       if (rows.length === 0) return;

@@ -27,7 +27,7 @@ export async function findLackingRights(session: Session, layout: Layout): Promi
     memberships && {
       ...memberships,
       by: memberships.account,
-      columns: [memberships.account.sql, memberships.group.sql],
+      columns: [memberships.account, memberships.group, ...memberships.constants].map(({ sql }) => sql),
       isUpdated: accounts.key.source === 'login',
     },
   ];

@@ -8,6 +8,7 @@ import {
   type Engine,
   errorProperty,
   nextSql,
+  pageSql,
   type Patience,
   type Row,
   RowFault,
@@ -124,6 +125,10 @@ function createSession(database: Database.Database): Session {
     async next(table, key, after, limit) {
       const sql = nextSql(table, key, limit);
       return Promise.resolve((prepare(sql).all(after) as { id: string }[]).map(({ id }) => id));
+    },
+    async page(table, columns, key, after, limit) {
+      const sql = pageSql(table, columns, key, after, limit);
+      return Promise.resolve(prepare(sql).all(after === undefined ? [] : [after]) as Row[]);
     },
     async insert(table, columns, rows) {
       // Several short rows to a statement are quicker; for long ones the binding of values counts, not the calls.
