@@ -34,9 +34,12 @@ export async function adopt({ dryRun, by }: Words, io: Io): Promise<Outcome> {
     return await withRooms(config.state.path, async (rooms) => {
       await requireFirstSync(rooms, io);
       const plan = await makePlan(adopter, rooms, by);
-      if (dryRun || plan.matches.length === 0)
+      if (dryRun || plan.matches.length === 0) {
+        // One that was killed after its last row is brought to its end.
+        if (!dryRun && isOfferWanted(rooms)) offerAgainNow(rooms, io.now());
         return conclude(plan, { adopted: [], failed: [] }, 'none', dryRun);
-      offerAgainLater(rooms, io.now());
+      }
+      noteAdoption(rooms, config.targets.sql.kind, plan, io.now());
       const result = await adopter.take(plan);
       offerAgainNow(rooms, io.now());
       const delivery = result.adopted.length === 0 ? 'none' : await seeThrough(rooms, config.state.path, io);
@@ -80,6 +83,18 @@ async function makePlan(adopter: Adopter, rooms: StateRooms, by: string | undefi
     if (error instanceof UnknownColumn) throw new CommandFailure(2, error.message);
     throw error;
   }
+}
+
+/** Before anything changes hands: whoever is adopted is offered to the target again, whatever becomes of this process. */
+function noteAdoption(rooms: StateRooms, target: string, plan: AdoptionPlan, now: number): void {
+  const reason = 'The row is being adopted; the next delivery brings it to the state of the tenant.';
+  rooms.state.transaction(() => {
+    for (const { externalId } of plan.matches) {
+      const key = rooms.people.keyOf(externalId);
+      if (key !== undefined) rooms.targets.refused(target, key, reason, now);
+    }
+  });
+  offerAgainLater(rooms, now);
 }
 
 /** A running service offers the rows to the target within seconds; otherwise its next start does. */

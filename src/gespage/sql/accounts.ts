@@ -6,7 +6,8 @@ import { type Row, RowFault, type Session, type Value, type Written } from './en
 import { type AccountLayout, isOn, isSame, type Layout } from './layout.ts';
 import { findIdFault } from './acceptable.ts';
 import { moveMembers, writeMemberships } from './memberships.ts';
-import { addOwnRows, forgetOwnRows, handOver, readOwners, readOwnKeys, relistOwnRows } from './own-rows.ts';
+import { readAccountOwners, readOwnAccounts } from './own-accounts.ts';
+import { addOwnRows, forgetOwnRows, handOver, relistOwnRows } from './own-rows.ts';
 
 /** What is the same for all accounts of a batch. */
 export interface Writing {
@@ -156,25 +157,6 @@ async function noteKeys(
 }
 
 /**
- * Object id -> key, for rows that this product wrote. A key of the database's own may have been given to another row
- * since ours was deleted by hand: where the object id stands beside it, that tells.
- */
-async function readOwnAccounts(
-  session: Session,
-  layout: Layout,
-  ids: readonly string[],
-): Promise<Map<string, string>> {
-  const { table, key, externalId } = layout.accounts;
-  const keys = await readOwnKeys(session, layout, 'account', ids);
-  if (key.source !== 'database' || externalId === undefined) return keys;
-  const rows = await session.select(table, [key.sql, externalId.sql], key.sql, [...keys.values()]);
-  const written = new Map(rows.map((row) => [String(row[key.name]), row[externalId.name]]));
-  return new Map(
-    [...keys].filter(([id, one]) => !written.has(one) || String(written.get(one)).toLowerCase() === id),
-  );
-}
-
-/**
  * For people whose new state was refused but who have a row of ours: whatever else stays as it was, nobody keeps
  * access that the directory took away. Disables them where that is wanted, and sets their memberships.
  */
@@ -261,10 +243,9 @@ async function readStanding(
   const others = sameLogin.filter(
     (row) => wanters.get(String(row[login.name])) !== ownerOf.get(String(row[key.name])),
   );
-  const owners = await readOwners(
+  const owners = await readAccountOwners(
     session,
     layout,
-    'account',
     others.map((row) => String(row[key.name])),
   );
   const holders = new Map<string, Holder>();

@@ -7,7 +7,8 @@ import { createHalving } from './halving.ts';
 import { type AccountLayout, isSame, type Layout } from './layout.ts';
 import { fold, matchRows, type PersonToMatch, type RowToMatch } from './match-rows.ts';
 import { moveMembers } from './memberships.ts';
-import { addOwnRows, readOwners, readOwnKeys } from './own-rows.ts';
+import { readAccountOwners, readOwnAccounts } from './own-accounts.ts';
+import { addOwnRows, relistOwnRows } from './own-rows.ts';
 import { createMissing, inspectShape, requireShape, ShapeError } from './shape.ts';
 import { standardMapping } from './table-mapping.ts';
 import { ownRowTable } from './tables.ts';
@@ -71,7 +72,7 @@ export interface Adopter {
   /** Compares rows that are not ours with people who have no row of ours. Changes nothing. */
   plan(people: readonly Account[], by: string | undefined): Promise<AdoptionPlan>;
   /**
-   * Makes the rows of these matches ours, each with the key that the mapping wants, and changes nothing else. Looks at
+   * Makes the rows of these matches ours, each with the object id where the mapping wants it, and changes nothing else. Looks at
    * each row once more: one that has another value by now is left. In transactions of some hundred rows; what is not
    * done when the process ends is as it was.
    */
@@ -88,12 +89,16 @@ export function createAdopter(options: SqlTargetOptions): Adopter {
 
   return {
     plan: (people, by) =>
-      connection.inTransaction(async (engine, session) => {
-        const { layout, findings, missing } = await inspectShape(engine, session, mapping, fields);
-        if (findings.problems.length > 0) throw new ShapeError(findings.problems);
-        if (layout === undefined) return nothingThere(people);
-        return survey(session, layout, people, by, !missing.includes(ownRowTable));
-      }),
+      raise(
+        connection.inTransaction(async (engine, session) => {
+          const { layout, findings, missing } = await inspectShape(engine, session, mapping, fields);
+          if (findings.problems.length > 0) throw new ShapeError(findings.problems);
+          if (layout === undefined) return nothingThere(people);
+          const comparable = findComparable(layout.accounts, by);
+          if (comparable instanceof UnknownColumn) return comparable;
+          return survey(session, layout, people, comparable, !missing.includes(ownRowTable));
+        }),
+      ),
     async take(plan) {
       await connection.inTransaction((engine, session) => createMissing(engine, session, mapping));
       const adopted: string[] = [];
@@ -113,6 +118,13 @@ export function createAdopter(options: SqlTargetOptions): Adopter {
   };
 }
 
+/** What is wrong with the question is no failure of the database. */
+async function raise<T>(work: Promise<T | UnknownColumn>): Promise<T> {
+  const result = await work;
+  if (result instanceof UnknownColumn) throw result;
+  return result;
+}
+
 /** The standard tables that do not exist yet hold nobody. */
 function nothingThere(people: readonly Account[]): AdoptionPlan {
   const unknownPeople = people.map(({ externalId, login }) => ({ externalId, login }));
@@ -124,7 +136,7 @@ interface Comparable {
   readonly valueOf: (account: Account) => string | null;
 }
 
-function findComparable(layout: AccountLayout, by: string | undefined): Comparable {
+function findComparable(layout: AccountLayout, by: string | undefined): Comparable | UnknownColumn {
   const { key, externalId, login, fields } = layout;
   const ids = [externalId, key.source === 'object-id' ? key : undefined].filter((one) => one !== undefined);
   const all = [
@@ -142,7 +154,7 @@ function findComparable(layout: AccountLayout, by: string | undefined): Comparab
   ];
   const found = all.find(({ name, column }) => by === undefined || by === column || by === name);
   if (found !== undefined) return found;
-  throw new UnknownColumn(
+  return new UnknownColumn(
     `Rows and people cannot be compared by "${by ?? ''}". Choose a column that this program writes: ${all.map(({ column }) => column).join(', ')}.`,
   );
 }
@@ -159,17 +171,14 @@ async function survey(
   session: Session,
   layout: Layout,
   people: readonly Account[],
-  by: string | undefined,
+  comparable: Comparable,
   hasOwnRows: boolean,
 ): Promise<AdoptionPlan> {
-  const comparable = findComparable(layout.accounts, by);
   const owned = new Set<string>();
   const rows: FoundRow[] = [];
   for await (const page of readPages(session, layout.accounts)) {
     const keys = page.map((row) => String(row[layout.accounts.key.name]));
-    const owners = hasOwnRows
-      ? await readOwners(session, layout, 'account', keys)
-      : new Map<string, string>();
+    const owners = hasOwnRows ? await readAccountOwners(session, layout, keys) : new Map<string, string>();
     for (const id of owners.values()) owned.add(id);
     const foreign = page.filter((_, index) => !owners.has(keys[index] ?? ''));
     rows.push(...foreign.map((row) => describeRow(row, layout.accounts, comparable.column)));
@@ -306,11 +315,10 @@ async function findUnchanged(
   const names = [...new Set([key.sql, login.sql, compared.sql])];
   const rows = await session.select(table, names, key.sql, keys);
   const found = new Map(rows.map((row) => [String(row[key.name]), row]));
-  const owners = await readOwners(session, layout, 'account', keys);
-  const owned = await readOwnKeys(
+  const owners = await readAccountOwners(session, layout, keys);
+  const owned = await readOwnAccounts(
     session,
     layout,
-    'account',
     matches.map(({ externalId }) => externalId),
   );
   return matches.filter((match) => {
@@ -329,7 +337,7 @@ async function findUnchanged(
 }
 
 async function makeOurs(session: Session, layout: Layout, matches: readonly Match[]): Promise<string[]> {
-  const { table, key } = layout.accounts;
+  const { table, key, externalId } = layout.accounts;
   const ids = matches.map(({ externalId }) => externalId);
   if (key.source === 'object-id') {
     const moved = matches
@@ -346,6 +354,13 @@ async function makeOurs(session: Session, layout: Layout, matches: readonly Matc
     match.externalId,
     key.source === 'object-id' ? match.externalId : match.key,
   ]);
-  await addOwnRows(session, layout, 'account', rows);
+  if (externalId !== undefined)
+    await session.update(
+      table,
+      [key.sql, externalId.sql],
+      rows.map(([id, one]) => [one, id]),
+    );
+  if (layout.isKeyed) await relistOwnRows(session, layout, 'account', rows);
+  else await addOwnRows(session, layout, 'account', rows);
   return ids;
 }
