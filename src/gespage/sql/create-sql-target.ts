@@ -2,6 +2,7 @@
 import type { Target } from '../target.ts';
 import { connect, type SqlTargetOptions } from './connection.ts';
 import type { Layout } from './layout.ts';
+import { hasOwnRows } from './own-rows.ts';
 import { readHoldings } from './holdings.ts';
 import { createMissing, requireShape } from './shape.ts';
 import { standardMapping } from './table-mapping.ts';
@@ -34,7 +35,8 @@ export function createSqlTarget(options: SqlTargetOptions): Target {
     position: () =>
       connection.inTransaction(async (_, session) => {
         const position = await readPosition(session);
-        filling.isOn = position === undefined;
+        // Rows may have been adopted before the first batch.
+        filling.isOn = position === undefined && !(await hasOwnRows(session));
         return position;
       }),
     async apply(batch) {

@@ -9,6 +9,11 @@ export type Part = keyof typeof letters;
 
 type OwnLayout = Pick<Layout, 'isKeyed'>;
 
+/** Whether any row is this product's. */
+export async function hasOwnRows(session: Session): Promise<boolean> {
+  return (await session.next(ownRowTable, 'external_id', '', 1)).length > 0;
+}
+
 /** Object id -> key of its row, for those of the ids that stand for rows written by this product. */
 export async function readOwnKeys(
   session: Session,

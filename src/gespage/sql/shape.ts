@@ -4,6 +4,7 @@ import type { Engine, Session } from './engine.ts';
 import { findLackingRights } from './rights.ts';
 import type { Findings, ShapeProblem } from './find-columns.ts';
 import type { Layout } from './layout.ts';
+import { hasOwnRows } from './own-rows.ts';
 import { resolveLayout } from './resolve-layout.ts';
 import { isKeyed, standardMapping, type TableMapping } from './table-mapping.ts';
 import {
@@ -108,7 +109,7 @@ async function checkTables(session: Session, layout: Layout, { problems }: Findi
   const [noted] = await session.select(stateTable, ['ledger_id'], 'id', [tablesKey]);
   const wanted = describeKeys(layout);
   const written = noted === undefined ? standardKeys : String(noted.ledger_id);
-  const isNew = noted === undefined && (await session.next(ownRowTable, 'external_id', '', 1)).length === 0;
+  const isNew = noted === undefined && !(await hasOwnRows(session));
   if (written === wanted || isNew) return;
   problems.push({
     what: `${ownRowTable} lists the rows that this product wrote into other tables (${written}; now it is ${wanted}).`,
