@@ -100,6 +100,26 @@ describe.each(engines)('tables of a site in $name', (engine) => {
     await expect(targetOf(database, mapping).open()).rejects.toThrow(message);
   });
 
+  test.runIf(engine.name === 'postgres' && engine.missing === undefined)(
+    'name the rights that the user lacks, and have tried them out on nothing',
+    async () => {
+      const database = await open(engine, numberedSite);
+      await numberedSite.insert(database, engine.name, 'root', 'By Hand');
+      await database.query('REVOKE UPDATE, DELETE ON users FROM CURRENT_USER');
+      await database.query('REVOKE INSERT ON user_teams FROM CURRENT_USER');
+      const { problems } = await inspectSqlTarget({
+        url: database.url,
+        fields,
+        mapping: numberedSite.mapping,
+      });
+      expect(problems.map(({ advice }) => advice)).toEqual([
+        'Grant the user of GESPAGE_SQL_URL UPDATE, DELETE on users.',
+        'Grant the user of GESPAGE_SQL_URL INSERT on user_teams.',
+      ]);
+      expect(await database.query('SELECT login FROM users')).toEqual([{ login: 'root' }]);
+    },
+  );
+
   it('refuse a value that is too long, no number, or absent, for its person alone', async () => {
     const database = await open(engine, numberedSite);
     const mapping = changed({
