@@ -139,11 +139,11 @@ export function openParts(config: Config, log: Log): Parts {
 }
 
 function createTarget(config: Config, mapping: CompiledMapping): Target {
-  const { sql } = config.targets;
+  const { sql, sqlMapping } = config.targets;
   const fields = fieldNames.filter((name) => !mapping.ownedFields.includes(name));
   return sql.kind === 'sqlite'
-    ? createThreadedSqlTarget('sqlite', { url: `sqlite:${sql.path}`, fields })
-    : createSqlTarget({ url: sql.url, fields });
+    ? createThreadedSqlTarget('sqlite', { url: `sqlite:${sql.path}`, fields, mapping: sqlMapping })
+    : createSqlTarget({ url: sql.url, fields, mapping: sqlMapping });
 }
 
 function graphSide(client: GraphClient, rooms: StateRooms, mapping: CompiledMapping): GraphSide {

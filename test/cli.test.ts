@@ -19,6 +19,7 @@ const verbs = [
   'holds',
   'hold',
   'explain',
+  'adopt',
   'migrate',
   'backup',
 ];

@@ -92,8 +92,8 @@ describe('what the README says of the running service', () => {
     const { body } = await createMetrics({ processMetrics: false }).render();
     const real = [...body.matchAll(/^# TYPE (\S+)/gm)].map((match) => match[1] ?? '');
     const named = [...readme.matchAll(/gespage_sync_[a-z_]+/g)].map((match) => match[0]);
-    // Two tables at the target bear the same prefix.
-    const tables = ['gespage_sync_state', 'gespage_sync_row'];
+    // Tables at the target bear the same prefix.
+    const tables = ['gespage_sync_state', 'gespage_sync_row', 'gespage_sync_pending'];
     expect([...new Set(named)].filter((name) => !tables.includes(name)).sort()).toEqual(
       expect.arrayContaining(real.sort()),
     );

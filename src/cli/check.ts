@@ -1,15 +1,13 @@
 // Owns the verb check: every part of the set-up tested, each failure with what to click or set.
 import { existsSync } from 'node:fs';
-import { compileMapping } from '../accounts/decide.ts';
-import { fieldNames } from '../accounts/model.ts';
 import { unmatchedPatterns } from '../accounts/scope.ts';
 import { type Config, readConfig } from '../config.ts';
-import { createSqlTarget } from '../gespage/sql/create-sql-target.ts';
 import { StateError } from '../state/database.ts';
 import { viewStreams } from '../state/overview.ts';
 import { wayBack } from '../state/trouble.ts';
 import { checkGraph } from './check-graph.ts';
 import { checkPublicUrl } from './check-public.ts';
+import { checkTarget } from './check-target.ts';
 import { isServed, withRooms } from './database.ts';
 import { failed, type Finding, note, ok } from './finding.ts';
 import type { Io, Outcome } from './io.ts';
@@ -37,7 +35,7 @@ export async function check(io: Io): Promise<Outcome> {
   io.progress('asking Microsoft …');
   findings.push(...(await checkGraph(config, io)));
   if (config.mode === 'notifications') io.progress('asking PUBLIC_URL …');
-  findings.push(...(await checkPublicUrl(config, io, served)), await checkTarget(config));
+  findings.push(...(await checkPublicUrl(config, io, served)), ...(await checkTarget(config)));
   return conclude(findings, findings.some(({ verdict }) => verdict === 'failed') ? 1 : 0);
 }
 
@@ -105,23 +103,4 @@ function checkGroupNames({ mapping }: Config, groups: Parameters<typeof unmatche
       ),
     ];
   });
-}
-
-async function checkTarget(config: Config): Promise<Finding> {
-  const { sql } = config.targets;
-  const { ownedFields } = compileMapping(config.mapping);
-  const target = createSqlTarget({
-    url: sql.kind === 'sqlite' ? `sqlite:${sql.path}` : sql.url,
-    fields: fieldNames.filter((name) => !ownedFields.includes(name)),
-  });
-  try {
-    await target.open();
-    const where = sql.kind === 'sqlite' ? sql.path : `${sql.database} on ${sql.host}`;
-    return ok('target', `${target.name}: ${where} is reachable, and its tables are as they should be.`);
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    return failed('target', message, 'Check GESPAGE_SQL_URL, and the rights of its user.');
-  } finally {
-    await target.close();
-  }
 }

@@ -52,4 +52,5 @@ export interface Words {
   readonly words: readonly string[];
   readonly dryRun: boolean;
   readonly user: string | undefined;
+  readonly by: string | undefined;
 }

@@ -28,7 +28,7 @@ async function runVerb(args: readonly string[], surroundings: Surroundings): Pro
   if (verb === undefined) throw wrongUsage(`There is no verb "${name}".`);
   checkUsage(verb, words, values);
   const io = makeIo(values, surroundings);
-  const outcome = await verb.run({ words, dryRun: values['dry-run'], user: values.user }, io);
+  const outcome = await verb.run({ words, dryRun: values['dry-run'], user: values.user, by: values.by }, io);
   // The service has set its own exit code.
   if (outcome === undefined) return (process.exitCode ?? 0) as ExitCode;
   surroundings.out(io.json ? `${JSON.stringify(outcome.data, null, 2)}\n` : `${outcome.text}\n`);
@@ -41,6 +41,7 @@ interface Values {
   readonly verbose: boolean;
   readonly 'dry-run': boolean;
   readonly user: string | undefined;
+  readonly by: string | undefined;
 }
 
 function parse(args: readonly string[]): { values: Values; positionals: string[] } {
@@ -54,9 +55,10 @@ function parse(args: readonly string[]): { values: Values; positionals: string[]
         verbose: { type: 'boolean', short: 'v', default: false },
         'dry-run': { type: 'boolean', default: false },
         user: { type: 'string' },
+        by: { type: 'string' },
       },
     });
-    return { values: { ...values, user: values.user }, positionals };
+    return { values: { ...values, user: values.user, by: values.by }, positionals };
   } catch (error) {
     const message = error instanceof Error ? (error.message.split('. ')[0] ?? '') : String(error);
     throw wrongUsage(`${message}.`);
@@ -69,8 +71,8 @@ function checkUsage(verb: Verb, words: readonly string[], values: Values): void 
   if (words.length < least) throw new CommandFailure(2, `"${verb.name}" lacks a word.`, usage);
   if (words.length > most)
     throw new CommandFailure(2, `"${verb.name}" does not take "${words[most] ?? ''}".`, usage);
-  for (const option of ['dry-run', 'user'] as const) {
-    const isGiven = option === 'user' ? values.user !== undefined : values[option];
+  for (const option of ['dry-run', 'user', 'by'] as const) {
+    const isGiven = option === 'dry-run' ? values[option] : values[option] !== undefined;
     if (isGiven && !verb.options.includes(option)) {
       throw new CommandFailure(2, `"${verb.name}" does not take --${option}.`, usage);
     }

@@ -7,7 +7,7 @@ export interface Verb {
   readonly does: string;
   /** Least and most words behind the verb. */
   readonly words: readonly [least: number, most: number];
-  readonly options: readonly ('dry-run' | 'user')[];
+  readonly options: readonly ('dry-run' | 'user' | 'by')[];
   /** Undefined for `serve`, which ends the process itself. */
   readonly run: (words: Words, io: Io) => Promise<Outcome | undefined>;
 }
@@ -88,6 +88,14 @@ export const verbs: readonly Verb[] = [
     words: [1, 1],
     options: [],
     run: async ({ words }, io) => (await import('./look.ts')).explainPerson(words[0] ?? '', io),
+  },
+  {
+    name: 'adopt',
+    takes: '[--dry-run] [--by COLUMN]',
+    does: 'takes over accounts that a SQL table already holds; with --dry-run shows whom, and what would change',
+    words: [0, 0],
+    options: ['dry-run', 'by'],
+    run: async (words, io) => (await import('./adopt.ts')).adopt(words, io),
   },
   {
     name: 'migrate',

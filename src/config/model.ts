@@ -4,6 +4,7 @@ import type { Mapping } from '../accounts/mapping.ts';
 import type { LogFormat, LogLevel } from '../ops/log.ts';
 import type { ClientCertificate } from './certificate.ts';
 import type { RemovalPolicy } from './schema.ts';
+import type { SqlMapping } from './sql-mapping.ts';
 import type { SqlTarget } from './sql-url.ts';
 import type { CloudName } from './urls.ts';
 
@@ -44,7 +45,8 @@ export interface Config {
   readonly adminDoor: { readonly host: string; readonly port: number; readonly token: string };
   readonly state: { readonly path: string };
   readonly mapping: Mapping;
-  readonly targets: { readonly sql: SqlTarget };
+  /** `sqlMapping`: the names of tables and columns, undefined for the standard ones. */
+  readonly targets: { readonly sql: SqlTarget; readonly sqlMapping?: SqlMapping | undefined };
   readonly timing: { readonly pollMs: number; readonly sweepMs: number; readonly fullResyncMs: number };
   readonly removal: {
     readonly policy: RemovalPolicy;

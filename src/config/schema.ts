@@ -36,6 +36,7 @@ export const settingSchemas = {
   STATE_PATH: required('is not set', parseStatePath),
   MAPPING_FILE: optional(accept),
   GESPAGE_SQL_URL: required('is not set', parseSqlUrl),
+  GESPAGE_SQL_MAPPING_FILE: optional(accept),
   POLL_SECONDS: number(0.1, 86_400, 'seconds'),
   SWEEP_MINUTES: number(0.01, 1_440, 'minutes'),
   FULL_RESYNC_DAYS: number(0.001, 365, 'days'),

@@ -78,6 +78,10 @@ export const variables = [
       '`mysql://USER:PASSWORD@HOST/DATABASE` (MariaDB too)',
   },
   {
+    name: 'GESPAGE_SQL_MAPPING_FILE',
+    meaning: 'JSON file with the names of tables and columns, where they are not the standard ones',
+  },
+  {
     name: 'POLL_SECONDS',
     default: '60',
     meaning: 'Seconds between two delta rounds in polling mode, 0.1 to 86400',
@@ -123,6 +127,5 @@ export const variableList: readonly (Variable & { readonly name: VariableName })
 export const laterVariables: readonly { readonly pattern: RegExp; readonly what: string }[] = [
   { pattern: /^GESPAGE_LDAP_/, what: 'serve an LDAP directory' },
   { pattern: /^GESPAGE_FILE_PATH$/, what: 'write a CSV or XLSX file' },
-  { pattern: /^GESPAGE_SQL_MAPPING_FILE$/, what: 'use other table and column names than the standard ones' },
   { pattern: /^GESPAGE_TRIGGER_URL(_FILE)?$/, what: "start Gespage's own synchronisation" },
 ];

@@ -10,6 +10,7 @@ export type CounterName =
   | 'last-notification-at'
   | 'first-users' // 1: the first full round of users is under way; 2: it makes their accounts as well
   | 'audit-examined' // last entry of the audit that was looked at for what it makes superfluous
+  | 'offer-again-at' // from when on (ms) whom a target refused is offered to it once more; 0: not asked for
   | 'house-kept-at'; // when the last pass of forgetting ended (ms)
 
 export interface Meta {

@@ -16,6 +16,7 @@ import { createFirstSettling } from './first-settling.ts';
 import { adoptFirst, reconsiderIfRulesChanged, subscribeFirst } from './first-steps.ts';
 import { createFold } from './fold.ts';
 import { keepHouse } from './housekeeping.ts';
+import { offerAgainWhenDue } from './offer-again.ts';
 import { createOperations } from './operate.ts';
 import { createRefresher, type LookUp } from './refresh.ts';
 import { createRenewal, type Renewal, type SubscriptionApi } from './renew.ts';
@@ -326,6 +327,7 @@ export function createEngine(options: EngineOptions): Engine {
     announceEnd();
     renewal?.catchUpAgain();
     house();
+    if (offerAgainWhenDue(rooms, now())) wake('deliver');
     if (now() < lastTick) {
       log.warn('The clock was set back; what was due by the old time is done now', { by: lastTick - now() });
       inbox.pullIn(now());

@@ -22,6 +22,8 @@ export interface Started {
   /** Resolves once standard error holds the text. */
   saying(text: string): Promise<void>;
   interrupt(): void;
+  /** As kill -9. */
+  kill(): void;
 }
 
 /** Starts `gespage-sync …`; of this process's environment nothing reaches it but where programs and compiled code are. */
@@ -61,6 +63,7 @@ export function start(args: readonly string[], env: Readonly<Record<string, stri
         listen();
       }),
     interrupt: () => void child.kill('SIGINT'),
+    kill: () => void child.kill('SIGKILL'),
   };
 }
 

@@ -174,7 +174,6 @@ describe('what a later version will know', () => {
     'GESPAGE_LDAP_TLS_CERT',
     'GESPAGE_LDAP_TLS_KEY',
     'GESPAGE_FILE_PATH',
-    'GESPAGE_SQL_MAPPING_FILE',
     'GESPAGE_TRIGGER_URL',
   ])('is refused, not ignored: %s', (name) => {
     const [problem, ...others] = problemsOf({ [name]: 'hunter22' });

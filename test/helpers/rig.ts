@@ -1,6 +1,6 @@
 // Owns the whole product under test in this process: the real parts, an emulated tenant over TLS, a listening door.
 // Nothing here needs a test runner: the soak uses it too.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -108,7 +108,9 @@ export async function makeEnvironment(
 }
 
 export function readTestConfig(env: Readonly<Record<string, string>>, mapping: unknown): Config {
-  const result = readConfig(env, { read: () => JSON.stringify(mapping) });
+  const read = (file: string): string =>
+    file === env['GESPAGE_SQL_MAPPING_FILE'] ? readFileSync(file, 'utf8') : JSON.stringify(mapping);
+  const result = readConfig(env, { read });
   if (!result.ok) throw new Error(result.problems.join('\n'));
   secretWatch.keepEnvironment(env);
   return result.config;
