@@ -52,7 +52,12 @@ export function createFirstAccounts(state: State, ledger: Ledger): FirstAccounts
       for (const table of ['account', 'person_issue', 'audit']) state.sql(`DELETE FROM ${table}`).run();
       state.sql(`DROP INDEX IF EXISTS ${indexName}`).run();
     },
-    add: (key, externalId, texts) => void insert.run(key, externalId, ledger.takeRevision(), ...texts),
+    add(key, externalId, texts) {
+      // In the order of keys targets get people by the beginning of their ids, and fill their indexes from one end to
+      // the other.
+      insert.run(key, externalId, key, ...texts);
+      ledger.passRevision(key);
+    },
     dropOutdated() {
       for (const table of ['account', 'person_issue'])
         state.sql(`DELETE FROM ${table} WHERE key NOT IN (SELECT key FROM directory_object)`).run();

@@ -35,8 +35,10 @@ export interface LedgerChanges {
 
 export interface Ledger {
   revision(): number;
-  /** The next revision; never given twice. */
-  takeRevision(): number;
+  /** Rows of the ledger that changed after this revision. */
+  countChangesSince(revision: number): number;
+  /** A row was written under a revision chosen elsewhere: those given from now on are higher. */
+  passRevision(revision: number): void;
   /** Writes one account under the next revision. Logins must have been parked first where they change hands. */
   write(
     key: number,
@@ -192,7 +194,17 @@ export function createLedger(state: State): Ledger {
 
   return {
     revision: revisionNow,
-    takeRevision: nextRevision,
+    countChangesSince: (revision) =>
+      state
+        .sql(
+          `SELECT (SELECT count(*) FROM account WHERE revision > :revision)
+                + (SELECT count(*) FROM published_group WHERE revision > :revision)`,
+        )
+        .pluck()
+        .get({ revision }) as number,
+    passRevision(revision) {
+      lastRevision = Math.max(lastRevision, revision);
+    },
     write(key, account, loginKey, standing) {
       upsert.run(
         key,

@@ -142,7 +142,7 @@ function assemble({ rooms, engine, metrics, mode }: StatusOptions, counted: Coun
     targets: targets.list().map((row) => ({
       name: row.name,
       revision: row.revision,
-      behind: Math.max(0, rooms.ledger.revision() - row.revision),
+      behind: rooms.ledger.countChangesSince(row.revision),
       appliedAt: isoOrNull(row.appliedAt),
       failingSince: isoOrNull(row.failingSince),
       error: row.error,
