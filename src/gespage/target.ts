@@ -16,6 +16,12 @@ export interface ChangeBatch {
   readonly removedGroups: readonly string[];
   readonly accounts: readonly Account[];
   readonly removedAccounts: readonly string[];
+  /**
+   * Whether the target, with this batch, holds all that the tenant is known to hold: nothing of the ledger is newer, and
+   * nobody is left to settle. What is filled for the first time must not be shown before. A batch without any change
+   * may come for this news alone.
+   */
+  readonly isCurrent: boolean;
 }
 
 /** A person whom the target cannot take; the others of the batch are written all the same. */

@@ -12,6 +12,8 @@ export interface ComparisonOptions {
   readonly note: (rows: readonly LedgerRow[], refused: readonly Refusal[], revision: number) => void;
   /** Asks for a full round of users. */
   readonly askFullRound: () => void;
+  /** Called when every row was compared. */
+  readonly onFinished: () => void;
   readonly now: () => number;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -119,6 +121,8 @@ export function createComparison(options: ComparisonOptions): Comparison {
       ...groups,
       accounts: rows.filter((row) => row.present),
       removedAccounts: rows.filter((row) => !row.present).map((row) => row.externalId),
+      // Rows are put right one page after the other: at the end the target is told.
+      isCurrent: false,
     });
     options.note(rows, applied.refused, revision);
     done.repaired += applied.upserted;
@@ -146,6 +150,7 @@ export function createComparison(options: ComparisonOptions): Comparison {
   function finish({ read, repaired, removed, adopted }: Progress): void {
     progress = undefined;
     targets.compared(target.name, read, repaired + removed + adopted, now());
+    options.onFinished();
     if (repaired + removed + adopted === 0) return;
     log.warn('The target held other rows than the ledger; they were put right', {
       target: target.name,

@@ -12,6 +12,8 @@ export interface DeliveryOptions {
   readonly target: Target;
   /** Asks for a full round of users. */
   readonly askFullRound: () => void;
+  /** Whether everything was read, and nobody is left to settle: only then is the ledger more than a part. */
+  readonly isSettled: () => boolean;
   readonly now: () => number;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -45,10 +47,12 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   let held: number | undefined;
   /** Whether the state database says so too. */
   let isNoted = false;
+  /** Whether the target was told that it is current. */
+  let isTold = false;
   /** The ledger is on disk up to this revision. */
   let flushed = -1;
 
-  const comparison = createComparison({ ...options, note });
+  const comparison = createComparison({ ...options, note, onFinished: () => (isTold = false) });
 
   async function step(): Promise<'again' | 'idle'> {
     held ??= await takeUp();
@@ -56,6 +60,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     if (changes.to === held) {
       if (!isNoted) targets.applied(target.name, held, now());
       isNoted = true;
+      if (!isTold && options.isSettled()) return tellCurrent(held);
       return comparison.step(held);
     }
     const present = changes.accounts.filter((row) => row.present);
@@ -66,6 +71,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       meta.flush();
       flushed = revision;
     }
+    const isCurrent = changes.to === ledger.revision() && options.isSettled();
     const applied = await target.apply({
       to: { ledgerId: meta.ledgerId, revision: changes.to },
       at: new Date(now()),
@@ -73,12 +79,23 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       removedGroups: changes.groups.filter((group) => !group.present).map((group) => group.externalId),
       accounts: present,
       removedAccounts: absent.map((row) => row.externalId),
+      isCurrent,
     });
     isNoted = false;
+    isTold = isCurrent;
     held = changes.to;
     note(changes.accounts, applied.refused, held);
     metrics.countTargetWrites(target.name, 'upsert', applied.upserted);
     metrics.countTargetWrites(target.name, 'remove', applied.removed);
+    return 'again';
+  }
+
+  /** A target that showed nothing yet, or was away, learns that it lacks nothing. */
+  async function tellCurrent(revision: number): Promise<'again'> {
+    const nothing = { groups: [], removedGroups: [], accounts: [], removedAccounts: [] };
+    const to = { ledgerId: meta.ledgerId, revision };
+    await target.apply({ to, at: new Date(now()), ...nothing, isCurrent: true });
+    isTold = true;
     return 'again';
   }
 
@@ -158,6 +175,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   function forget(): void {
     held = undefined;
     isNoted = false;
+    isTold = false;
   }
 
   return {

@@ -179,8 +179,9 @@ export function createEngine(options: EngineOptions): Engine {
     rounds.wantFull('users', rooms.directory.beginRead());
     wake('users');
   };
+  const isSettled = (): boolean => rounds.isReady() && people.isEmpty() && !rooms.reach.isDirty();
   const deliveries = options.targets.map((target) =>
-    createDelivery({ rooms, target, askFullRound, now, log, metrics }),
+    createDelivery({ rooms, target, askFullRound, isSettled, now, log, metrics }),
   );
   const operations = createOperations({
     rooms,

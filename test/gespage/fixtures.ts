@@ -44,6 +44,7 @@ export function makeBatch(parts: Partial<ChangeBatch>): ChangeBatch {
     removedGroups: [],
     accounts: [],
     removedAccounts: [],
+    isCurrent: false,
     ...parts,
   };
 }

@@ -109,6 +109,7 @@ function createLedger() {
         removedAccounts: dueAccounts.filter(([, { account }]) => account === null).map(([id]) => id),
         groups: dueGroups.flatMap(([externalId, { name }]) => (name === null ? [] : { externalId, name })),
         removedGroups: dueGroups.filter(([, { name }]) => name === null).map(([id]) => id),
+        isCurrent: to === Math.max(...revisions),
       };
     },
   };

@@ -116,6 +116,7 @@ describe('a target', () => {
       rooms,
       target,
       askFullRound: () => undefined,
+      isSettled: () => true,
       now: () => 1,
       log: createMemoryLog(),
       metrics: createMetrics({ processMetrics: false }),

@@ -44,7 +44,7 @@ function makeTarget(position?: Position) {
   };
 }
 
-function makeDelivery(target: Target, rooms: StateRooms) {
+function makeDelivery(target: Target, rooms: StateRooms, isSettled = () => true) {
   const log = createMemoryLog();
   const clock = { now: 1_000_000 };
   for (const name of ['users', 'groups'] as const) rooms.streams.prepare(name, 'id', clock.now);
@@ -52,6 +52,7 @@ function makeDelivery(target: Target, rooms: StateRooms) {
     rooms,
     target,
     askFullRound: () => undefined,
+    isSettled,
     now: () => clock.now,
     log,
     metrics: createMetrics({ processMetrics: false }),
@@ -105,6 +106,48 @@ describe('delivery', () => {
     expect(batches[0]?.accounts.map(({ login }) => login)).toEqual(['renamed']);
     expect(batches[0]?.removedAccounts).toEqual([id(4)]);
     expect([rows.get(id(3)), rows.has(id(4)), rows.size]).toEqual(['renamed', false, 19]);
+  });
+});
+
+describe('that a target is current', () => {
+  it('is told with the last bite, and with no other', async () => {
+    const rooms = makeRooms();
+    fill(rooms, 2_500);
+    const { target, batches } = makeTarget();
+    await makeDelivery(target, rooms).drain();
+    expect(batches.map(({ isCurrent }) => isCurrent)).toEqual([false, false, true]);
+  });
+
+  it('is not told while people wait to be settled, and by an empty batch once nobody does', async () => {
+    const rooms = makeRooms();
+    fill(rooms, 3);
+    const { target, batches } = makeTarget();
+    let isSettled = false;
+    const { drain } = makeDelivery(target, rooms, () => isSettled);
+    await drain();
+    expect(batches.map(({ isCurrent }) => isCurrent)).toEqual([false]);
+    isSettled = true;
+    await drain();
+    expect(batches.slice(1)).toMatchObject([{ accounts: [], removedAccounts: [], isCurrent: true }]);
+    expect(batches[1]?.to).toEqual(batches[0]?.to);
+    await drain();
+    expect(batches).toHaveLength(2);
+  });
+
+  it('is told anew after a restart and after a failure', async () => {
+    const rooms = makeRooms();
+    fill(rooms, 3);
+    const { target, batches } = makeTarget();
+    await makeDelivery(target, rooms).drain();
+    const { delivery, drain } = makeDelivery(target, rooms);
+    await drain();
+    delivery.failed(new Error('gone for a moment'), 1);
+    await drain();
+    expect(batches.map(({ accounts, isCurrent }) => [accounts.length, isCurrent])).toEqual([
+      [3, true],
+      [0, true],
+      [0, true],
+    ]);
   });
 });
 
