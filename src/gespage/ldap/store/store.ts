@@ -19,14 +19,13 @@ export interface StoreOptions {
 
 /** Calls that write are not to overlap. All of them throw errors that say what to do. */
 export interface Store {
+  /** Can be read once a batch was the last one of a whole ledger, and from then on for good. */
   readonly directory: Directory;
   /** May be called again. */
   open(): void;
   position(): Position | undefined;
   apply(batch: ChangeBatch): Promise<Applied>;
   holdings(after: string, limit: number): Holdings;
-  /** From now on the directory can be read: everything that the tenant has is in it. */
-  completed(): void;
   close(): void;
 }
 
@@ -73,11 +72,18 @@ export function createStore({ file, baseDn, now }: StoreOptions): Store {
     open: () => void open(),
     position: () => inWords(() => readPosition(open().sql)),
     async apply(batch) {
-      const { database, sql, pins } = open();
+      const used = open();
+      const { database, sql, pins } = used;
       try {
         database.exec('BEGIN IMMEDIATE');
         const applied = await writeBatch(createWriting(sql, base, batch.at.getTime()), batch);
+        const isFirstWhole = batch.isCurrent && !used.isComplete;
+        if (isFirstWhole) {
+          database.exec(lookupIndexes);
+          sql('UPDATE state SET complete = 1').run();
+        }
         database.exec('COMMIT');
+        used.isComplete ||= isFirstWhole;
         pins.advance();
         return applied;
       } catch (error) {
@@ -90,16 +96,6 @@ export function createStore({ file, baseDn, now }: StoreOptions): Store {
         const { sql } = open();
         return readHoldings(createWriting(sql, base, 0), after, limit);
       }),
-    completed() {
-      const used = open();
-      if (used.isComplete) return;
-      inWords(() => {
-        used.database.exec(lookupIndexes);
-        used.sql('UPDATE state SET complete = 1').run();
-      });
-      used.pins.advance();
-      used.isComplete = true;
-    },
     close() {
       const closed = opened;
       opened = undefined;
