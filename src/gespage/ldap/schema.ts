@@ -8,7 +8,6 @@
 export type Syntax =
   | 'directory-string'
   | 'ia5-string'
-  | 'numeric'
   | 'octets'
   | 'uuid'
   | 'integer'
@@ -47,7 +46,7 @@ export interface ObjectClass {
 
 type Trait = 'ordering' | 'no-substrings' | 'no-equality' | 'case-exact' | 'single' | 'operational';
 
-const withSubstrings: ReadonlySet<Syntax> = new Set(['directory-string', 'ia5-string', 'numeric']);
+const withSubstrings: ReadonlySet<Syntax> = new Set(['directory-string', 'ia5-string']);
 const alwaysOrdered: ReadonlySet<Syntax> = new Set(['integer', 'generalized-time', 'uuid']);
 
 function define(names: string, oid: string, syntax: Syntax, ...traits: Trait[]): AttributeType {
@@ -126,10 +125,10 @@ export const attributeTypes: readonly AttributeType[] = [
   define('supportedLDAPVersion', '1.3.6.1.4.1.1466.101.120.15', 'integer', 'no-equality', 'operational'),
   define('supportedFeatures', '1.3.6.1.4.1.4203.1.3.5', 'oid', 'operational'),
   define('vendorName', '1.3.6.1.1.4', 'directory-string', 'case-exact', 'single', 'operational'),
-  define('matchingRules', '2.5.21.4', 'description', 'operational'),
-  define('attributeTypes', '2.5.21.5', 'description', 'operational'),
-  define('objectClasses', '2.5.21.6', 'description', 'operational'),
-  define('ldapSyntaxes', '1.3.6.1.4.1.1466.101.120.16', 'description', 'operational'),
+  define('matchingRules', '2.5.21.4', 'description', 'no-equality', 'operational'),
+  define('attributeTypes', '2.5.21.5', 'description', 'no-equality', 'operational'),
+  define('objectClasses', '2.5.21.6', 'description', 'no-equality', 'operational'),
+  define('ldapSyntaxes', '1.3.6.1.4.1.1466.101.120.16', 'description', 'no-equality', 'operational'),
 ];
 
 /**
