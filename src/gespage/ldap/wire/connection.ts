@@ -38,6 +38,9 @@ export interface Connection {
   destroy(): void;
 }
 
+/** How long a client may take to go once its connection was ended, in ms. */
+const goMs = 2_000;
+
 /** Requests that get an answer, in hand. */
 type InHand = Map<number, AbortController>;
 
@@ -49,6 +52,7 @@ export function openConnection(socket: Socket, room: ConnectionRoom, closed: () 
   let owner = {};
   let identity: Identity = 'anonymous';
   let failedBinds = 0;
+  let isEnded = false;
   let heldAnswer: NodeJS.Timeout | undefined;
   let lastHeard = now();
   const inHand: InHand = new Map();
@@ -78,6 +82,7 @@ export function openConnection(socket: Socket, room: ConnectionRoom, closed: () 
   function disconnect(code: 'protocolError' | 'unavailable' | 'unwillingToPerform', text: string): void {
     log.debug('an LDAP connection is ended', { reason: text });
     forgetAll();
+    isEnded = true;
     wire.end(writeNoticeOfDisconnection({ code, text }));
   }
 
@@ -91,7 +96,10 @@ export function openConnection(socket: Socket, room: ConnectionRoom, closed: () 
     const message = readMessage(octets, limits.filter);
     const { id, request } = message;
     if (!(request instanceof Refused)) {
-      if (request.kind === 'unbind') return wire.end();
+      if (request.kind === 'unbind') {
+        isEnded = true;
+        return wire.end();
+      }
       if (request.kind === 'abandon') return abandon(request.id);
     }
     if (id === 0) throw new BerError('A request with the message id 0, which is the server’s.');
@@ -113,6 +121,7 @@ export function openConnection(socket: Socket, room: ConnectionRoom, closed: () 
   function settle(work: Promise<void> | undefined): void {
     work?.catch((error: unknown) => {
       if (error instanceof Gone) return;
+      if (error instanceof BerError) return disconnect('protocolError', error.message);
       log.error('an LDAP connection is cut after an error', { error });
       wire.destroy();
     });
@@ -184,7 +193,7 @@ export function openConnection(socket: Socket, room: ConnectionRoom, closed: () 
     );
   }
 
-  async function startTls(message: Message): Promise<void> {
+  function startTls(message: Message): void {
     if (wire.encrypted()) throw new Refused('operationsError', 'TLS is up already.');
     if (room.secureContext === undefined)
       throw new Refused('protocolError', 'StartTLS needs a certificate, and none is configured here.');
@@ -193,10 +202,7 @@ export function openConnection(socket: Socket, room: ConnectionRoom, closed: () 
     if (wire.hasPending()) throw new BerError('Octets behind a StartTLS request.');
     forgetAll();
     identity = 'anonymous';
-    wire.hold(true);
-    await answer(message, { code: 'success' }, { name: startTlsOid });
-    wire.startTls();
-    wire.hold(false);
+    wire.startTls(writeResult(message.id, message.tag, { code: 'success' }, { name: startTlsOid }) as Buffer);
   }
 
   async function look(
@@ -215,7 +221,7 @@ export function openConnection(socket: Socket, room: ConnectionRoom, closed: () 
       owner,
       isReader: identity === 'reader',
       signal,
-      send: (chunk) => wire.send(chunk),
+      send: (chunk) => (signal.aborted ? Promise.reject(new Gone('Given up.')) : wire.send(chunk)),
     };
     try {
       if (request.kind === 'compare') {
@@ -239,6 +245,7 @@ export function openConnection(socket: Socket, room: ConnectionRoom, closed: () 
 
   return {
     sweep() {
+      if (isEnded && now() - lastHeard > goMs) return wire.destroy();
       const lagging = wire.lagging();
       if (lagging !== undefined && now() - lagging > limits.unreadMs) {
         log.debug('an LDAP client does not read what it asked for, and is cut off');

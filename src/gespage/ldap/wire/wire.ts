@@ -23,8 +23,8 @@ export interface Wire {
   hold(on: boolean): void;
   /** Whether octets have come that no message was made of yet. */
   hasPending(): boolean;
-  /** Goes over to TLS, once what was sent before is out. */
-  startTls(): void;
+  /** Sends this in the clear and goes over to TLS once it is out. */
+  startTls(last: Buffer): void;
   /** Sends this and closes. */
   end(last?: Buffer): void;
   destroy(): void;
@@ -74,7 +74,6 @@ export function createWire(socket: Socket, options: WireOptions, events: WireEve
   const listen = (): void => void stream.on('data', take);
 
   const goSecure = (): void => {
-    socket.off('data', take);
     outlet.close();
     // What is not read yet belongs to the handshake.
     const secure = new TLSSocket(socket, { isServer: true, ...(secureContext && { secureContext }) });
@@ -121,10 +120,19 @@ export function createWire(socket: Socket, options: WireOptions, events: WireEve
       });
     },
     hasPending: () => framer.pending() > 0,
-    startTls: goSecure,
+    startTls(last) {
+      // What comes from now on belongs to the handshake, and stays with the socket until then.
+      socket.off('data', take);
+      socket.pause();
+      socket.write(last, (error) => {
+        if (error || socket.destroyed) return;
+        goSecure();
+      });
+    },
     end(last) {
       stopReading();
-      stream.end(last);
+      if (last === undefined) stream.end();
+      else stream.end(last);
       // What still comes is thrown away, so that the end of the other side is seen.
       stream.resume();
     },
