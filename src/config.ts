@@ -5,7 +5,9 @@ import { defaultMapping, parseMapping, type Mapping } from './accounts/mapping.t
 import { parseClientCertificate, type ClientCertificate } from './config/certificate.ts';
 import { collectVariables, readNamedFile, type Environment, type FileReader } from './config/environment.ts';
 import type { Config, Credential } from './config/model.ts';
+import { arrangeLdap, findLdapOddities, type LdapTarget } from './config/ldap.ts';
 import { isGuid, settingSchemas, type Settings } from './config/schema.ts';
+import type { SqlTarget } from './config/sql-url.ts';
 import { areOfDifferentClouds, clouds, isLoopback, isMicrosoftAuthority } from './config/urls.ts';
 import { variableList, type VariableName } from './config/variables.ts';
 
@@ -32,7 +34,7 @@ export function readConfig(env: Environment, files: FileReader): ConfigResult {
   const credential = chooseCredential(settings, loaded.certificate);
   if (credential === undefined || loaded.mapping === undefined || !isComplete(settings, all))
     return { ok: false, problems: all, warnings };
-  return { ok: true, config: arrange(settings, credential, loaded.mapping), warnings };
+  return { ok: true, config: arrange(settings, credential, loaded.mapping, loaded.ldap), warnings };
 }
 
 /** The problems as one text for standard error, with what they mean together. */
@@ -70,6 +72,7 @@ function asSentence(name: string, problem: string): string {
 interface Loaded {
   readonly mapping: Mapping | undefined;
   readonly certificate: ClientCertificate | undefined;
+  readonly ldap: LdapTarget | undefined;
   readonly problems: string[];
 }
 
@@ -91,13 +94,16 @@ function loadFiles(settings: Partial<Settings>, files: FileReader): Loaded {
     else problems.push(asSentence('AZURE_CLIENT_CERTIFICATE_PATH', result.problem));
   }
 
-  if (mappingFile === undefined) return { mapping: defaultMapping(), certificate, problems };
+  const { target: ldap, problems: ldapProblems } = arrangeLdap(settings, open);
+  problems.push(...ldapProblems);
+
+  if (mappingFile === undefined) return { mapping: defaultMapping(), certificate, ldap, problems };
   const text = open('MAPPING_FILE', mappingFile);
-  if (text === undefined) return { mapping: undefined, certificate, problems };
+  if (text === undefined) return { mapping: undefined, certificate, ldap, problems };
   const result = parseMapping(text);
-  if (result.ok) return { mapping: result.mapping, certificate, problems };
+  if (result.ok) return { mapping: result.mapping, certificate, ldap, problems };
   problems.push(...result.problems.map((problem) => `MAPPING_FILE: ${problem}.`));
-  return { mapping: undefined, certificate, problems };
+  return { mapping: undefined, certificate, ldap, problems };
 }
 
 /** What is wrong only in company. */
@@ -117,6 +123,8 @@ function findConflicts(settings: Partial<Settings>): string[] {
     conflicts.push(
       'LISTEN_PORT and ADMIN_PORT are the same on one address; choose another port for one of the doors.',
     );
+  const portConflict = findPortConflict(settings);
+  if (portConflict !== undefined) conflicts.push(portConflict);
   const { STATE_PATH: state, GESPAGE_SQL_URL: sql } = settings;
   if (state !== undefined && sql?.kind === 'sqlite' && resolve(state) === resolve(sql.path))
     conflicts.push(
@@ -125,10 +133,31 @@ function findConflicts(settings: Partial<Settings>): string[] {
   return conflicts;
 }
 
+/** Whether an address stands for all that the machine has. */
+function isAny(host: string | undefined): boolean {
+  return host === '0.0.0.0' || host === '::';
+}
+
+/** The LDAP directory listens beside the doors. */
+function findPortConflict(settings: Partial<Settings>): string | undefined {
+  const { GESPAGE_LDAP_PORT: port, GESPAGE_LDAP_HOST: host = '127.0.0.1' } = settings;
+  if (port === undefined || port === 0) return undefined;
+  const doors = [
+    ['LISTEN_PORT', settings.LISTEN_PORT, settings.LISTEN_HOST],
+    ['ADMIN_PORT', settings.ADMIN_PORT, settings.ADMIN_HOST],
+  ] as const;
+  const taken = doors.find(
+    ([, doorPort, doorHost]) => doorPort === port && (doorHost === host || isAny(host) || isAny(doorHost)),
+  );
+  return (
+    taken &&
+    `GESPAGE_LDAP_PORT and ${taken[0]} are the same on one address; choose another port for one of them.`
+  );
+}
+
 function doorsCollide(settings: Partial<Settings>): boolean {
   const { LISTEN_HOST: host, LISTEN_PORT: port, ADMIN_HOST: adminHost, ADMIN_PORT: adminPort } = settings;
   if (port === undefined || port === 0 || port !== adminPort) return false;
-  const isAny = (name: string | undefined): boolean => name === '0.0.0.0' || name === '::';
   return host === adminHost || isAny(host) || isAny(adminHost);
 }
 
@@ -144,6 +173,7 @@ function findOddities(settings: Partial<Settings>): string[] {
     oddities.push(
       'ADMIN_HOST opens the private door to other machines, without encryption. Keep it in a network that only operators reach, or put TLS in front.',
     );
+  oddities.push(...findLdapOddities(settings));
   const { GRAPH_CLOUD: cloud, AZURE_AUTHORITY_HOST: authority, GRAPH_BASE_URL: graph } = settings;
   if (
     cloud !== undefined &&
@@ -164,11 +194,21 @@ function chooseCredential(
   return secret === undefined ? undefined : { kind: 'secret', secret };
 }
 
+/** The embedded database is there for a first look: where another target is set, nobody would read it. */
+function chooseSql({ GESPAGE_SQL_URL: sql }: Settings, ldap: LdapTarget | undefined): SqlTarget | undefined {
+  return sql ?? (ldap === undefined ? { kind: 'sqlite', path: './data/gespage.db' } : undefined);
+}
+
 const secondMs = 1_000;
 const minuteMs = 60 * secondMs;
 const dayMs = 24 * 60 * minuteMs;
 
-function arrange(settings: Settings, credential: Credential, mapping: Mapping): Config {
+function arrange(
+  settings: Settings,
+  credential: Credential,
+  mapping: Mapping,
+  ldap: LdapTarget | undefined,
+): Config {
   const cloud = clouds[settings.GRAPH_CLOUD];
   const authorityHost = settings.AZURE_AUTHORITY_HOST ?? cloud.authorityHost;
   const baseUrl = settings.GRAPH_BASE_URL ?? cloud.graphUrl;
@@ -196,7 +236,7 @@ function arrange(settings: Settings, credential: Credential, mapping: Mapping): 
     adminDoor: { host: settings.ADMIN_HOST, port: settings.ADMIN_PORT, token: settings.ADMIN_TOKEN },
     state: { path: settings.STATE_PATH },
     mapping,
-    targets: { sql: settings.GESPAGE_SQL_URL },
+    targets: { sql: chooseSql(settings, ldap), ldap },
     timing: {
       pollMs: Math.round(settings.POLL_SECONDS * secondMs),
       sweepMs: Math.round(settings.SWEEP_MINUTES * minuteMs),

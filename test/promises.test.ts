@@ -69,7 +69,6 @@ const troubles: Readonly<Record<string, string>> = {
 const notOwedYet: Readonly<Record<string, string>> = {
   '[pitfall 28]': 'there is no spreadsheet yet',
   '[pitfall 29]': 'there is no LDAP directory yet',
-  '[pitfall 30]': 'there is no LDAP directory yet',
 };
 
 /** Each line by the name that titles give it. */

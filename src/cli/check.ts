@@ -4,11 +4,13 @@ import { compileMapping } from '../accounts/decide.ts';
 import { fieldNames } from '../accounts/model.ts';
 import { unmatchedPatterns } from '../accounts/scope.ts';
 import { type Config, readConfig } from '../config.ts';
+import type { SqlTarget } from '../config/sql-url.ts';
 import { createSqlTarget } from '../gespage/sql/create-sql-target.ts';
 import { StateError } from '../state/database.ts';
 import { viewStreams } from '../state/overview.ts';
 import { wayBack } from '../state/trouble.ts';
 import { checkGraph } from './check-graph.ts';
+import { checkLdap } from './check-ldap.ts';
 import { checkPublicUrl } from './check-public.ts';
 import { isServed, withRooms } from './database.ts';
 import { failed, type Finding, note, ok } from './finding.ts';
@@ -37,7 +39,7 @@ export async function check(io: Io): Promise<Outcome> {
   io.progress('asking Microsoft …');
   findings.push(...(await checkGraph(config, io)));
   if (config.mode === 'notifications') io.progress('asking PUBLIC_URL …');
-  findings.push(...(await checkPublicUrl(config, io, served)), await checkTarget(config));
+  findings.push(...(await checkPublicUrl(config, io, served)), ...(await checkTargets(config, io, served)));
   return conclude(findings, findings.some(({ verdict }) => verdict === 'failed') ? 1 : 0);
 }
 
@@ -107,8 +109,15 @@ function checkGroupNames({ mapping }: Config, groups: Parameters<typeof unmatche
   });
 }
 
-async function checkTarget(config: Config): Promise<Finding> {
-  const { sql } = config.targets;
+async function checkTargets(config: Config, io: Io, served: boolean): Promise<Finding[]> {
+  const { sql, ldap } = config.targets;
+  return [
+    ...(sql ? [await checkSql(config, sql)] : []),
+    ...(ldap ? await checkLdap(config, ldap, served, io.now()) : []),
+  ];
+}
+
+async function checkSql(config: Config, sql: SqlTarget): Promise<Finding> {
   const { ownedFields } = compileMapping(config.mapping);
   const target = createSqlTarget({
     url: sql.kind === 'sqlite' ? `sqlite:${sql.path}` : sql.url,

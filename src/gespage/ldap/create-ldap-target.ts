@@ -1,18 +1,25 @@
 // Owns the LDAP target as a whole: the directory's file, and the server that Gespage reads it from.
 import type { Log } from '../../ops/log.ts';
 import type { Target } from '../target.ts';
-import { createStore } from './store/store.ts';
 import { describeListenFailure } from './describe-listen-failure.ts';
-import { type LdapServer, type LdapServerOptions, startLdapServer } from './wire/server.ts';
+import { createLdapServer, type LdapServer, type LdapServerOptions } from './server.ts';
+import { createStore } from './store/store.ts';
 
-export interface LdapTargetOptions extends Omit<LdapServerOptions, 'directory' | 'log'> {
+export interface LdapTargetOptions {
   /** SQLite file of the directory; made where it is missing. */
   readonly file: string;
   readonly baseDn: string;
+  readonly host: string;
+  /** 0 for any free one; the log tells which. */
+  readonly port: number;
+  /** The one who may read. */
+  readonly bind: LdapServerOptions['bind'];
+  readonly tls?: { readonly cert: string; readonly key: string };
 }
 
 /** Writes into the directory's file; once `serve` was called, an LDAP server answers from it. */
-export function createLdapTarget({ file, baseDn, ...wire }: LdapTargetOptions, log: Log): Target {
+export function createLdapTarget(options: LdapTargetOptions, log: Log): Target {
+  const { file, baseDn, host, port, bind, tls } = options;
   const store = createStore({ file, baseDn, now: Date.now });
   let server: LdapServer | undefined;
   let last: Promise<unknown> = Promise.resolve();
@@ -34,11 +41,13 @@ export function createLdapTarget({ file, baseDn, ...wire }: LdapTargetOptions, l
         store.open();
         if (server) return;
         try {
-          server = await startLdapServer({ ...wire, directory: store.directory, log });
+          const made = createLdapServer({ directory: store.directory, bind, ...(tls && { tls }), log });
+          const taken = await made.listen(host, port);
+          server = made;
+          log.info('The LDAP directory can be read', { host, port: taken, baseDn });
         } catch (error) {
-          throw describeListenFailure(wire, error);
+          throw describeListenFailure({ host, port }, error);
         }
-        log.info('The LDAP directory can be read', { host: wire.host, port: server.port, baseDn });
       }),
     close: () =>
       inTurn(async () => {

@@ -1,5 +1,12 @@
 // Owns a directory in memory for tests of the LDAP server: a tree that can be replaced, and revisions held open.
-import type { Attribute, Directory, Entry, Found, Query, Snapshot } from '../../../src/gespage/ldap/directory.ts';
+import type {
+  Attribute,
+  Directory,
+  Entry,
+  Found,
+  Query,
+  Snapshot,
+} from '../../../src/gespage/ldap/directory.ts';
 import { isWithin, normalizeDn, parentOf } from '../../../src/gespage/ldap/dn.ts';
 import { findAttributeType } from '../../../src/gespage/ldap/schema.ts';
 import { encodeAttributes } from '../../../src/gespage/ldap/wire/selection.ts';
@@ -20,7 +27,9 @@ export type Values = Readonly<Record<string, string | Buffer | readonly (string 
 export function makeEntry(dn: string, values: Values): Entry {
   const attributes: Attribute[] = Object.entries(values).map(([name, given]) => ({
     name,
-    values: [given].flat().map((value) => (typeof value === 'string' ? Buffer.from(value) : (value as Buffer))),
+    values: [given]
+      .flat()
+      .map((value) => (typeof value === 'string' ? Buffer.from(value) : (value as Buffer))),
   }));
   const isOperational = ({ name }: Attribute): boolean => findAttributeType(name)?.operational ?? false;
   const user = attributes.filter((attribute) => !isOperational(attribute));

@@ -40,11 +40,11 @@ export function narrow(filter: Filter, base: Base, { sql, among }: Pick<Writing,
     case 'not':
       return all;
     case 'equal':
+    case 'approximate':
       return narrowEqual(filter.name, filter.value);
     case 'present':
     case 'greater-or-equal':
     case 'less-or-equal':
-    case 'approximate':
     case 'substrings':
       return bearers(filter.name);
   }
