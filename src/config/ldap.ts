@@ -141,7 +141,6 @@ export function parseDn(text: string): Parsed<string> {
 
 /** It travels as it is, and nobody could type a control character at the other end. */
 export function parseLdapPassword(text: string): Parsed<string> {
-  // eslint-disable-next-line no-control-regex
   return /[\u0000-\u001f\u007f]/.test(text)
     ? refuse('holds a line end or another control character; set it to the password alone')
     : accept(text);

@@ -13,9 +13,9 @@ export function describeListenFailure(
   where: { readonly host: string; readonly port: number },
   error: unknown,
 ): Error {
-  const code = String((error as { code?: unknown }).code ?? '');
+  const { code } = error as NodeJS.ErrnoException;
   const message = error instanceof Error ? error.message : String(error);
   const what = `The LDAP directory cannot be read at ${where.host}, port ${where.port}: ${message.replace(/\.$/, '')}.`;
-  const found = advice[code] ?? 'Check GESPAGE_LDAP_HOST, GESPAGE_LDAP_PORT and the certificate.';
+  const found = advice[code ?? ''] ?? 'Check GESPAGE_LDAP_HOST, GESPAGE_LDAP_PORT and the certificate.';
   return Object.assign(new Error(`${what} ${found}`), { code });
 }
