@@ -35,8 +35,9 @@ const people = odd.map((values, number) =>
   }),
 );
 
-/** What OpenLDAP adds to entries by itself. */
-const ownAttributes = ['structuralObjectClass', 'hasSubordinates', 'entryDN', 'subschemaSubentry'];
+/** What OpenLDAP makes by itself, and what only the root DSE and the subschema have. */
+const ownAttributes =
+  /^(structural|hasSub|entryDN|subschemaSub|supported|vendor|namingC|matchingR|attributeT|objectClasses|ldapS)/;
 const entries = [...makeTree(60), ...people];
 /** OpenLDAP takes these two for supertypes of others; here they are attributes of their own, as in Active Directory. */
 const supertypes = ['name', 'distinguishedName'];
@@ -63,7 +64,7 @@ const names = fc.oneof(
     arbitrary: fc.constantFrom(
       ...attributeTypes
         .map(({ name }) => name)
-        .filter((name) => ![...supertypes, ...ownAttributes].includes(name)),
+        .filter((name) => !supertypes.includes(name) && !ownAttributes.test(name)),
     ),
   },
   {
@@ -120,7 +121,7 @@ const pieces = fc
       parts.push(letters.splice(0, cut + 1).join(''), letters.splice(0, 1).join('') && '');
     const middle = parts.filter((part) => part !== '').join('*');
     const whole = `${open ? '*' : ''}${middle}${close || !open ? '*' : ''}`;
-    return /[^*]/.test(whole) ? whole : '*a*';
+    return /[^*]/.test(whole) ? whole : '* *';
   });
 
 const leaf = fc.oneof(
@@ -176,7 +177,10 @@ describe.skipIf(!hasOpenLdap)('beside a real OpenLDAP server', () => {
   ];
 
   it('500 filters of every kind find the same entries with the same values', async () => {
-    const sample = fc.sample(tree, { numRuns: 500, seed: 4_511 });
+    const sample = fc.sample(tree, {
+      numRuns: 500,
+      seed: Number(process.env['OLSEED'] ?? 4_511),
+    });
     const attributes = ['*', 'entryUUID', 'modifyTimestamp'];
     let found = 0;
     let some = 0;
