@@ -22,7 +22,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 /** The parts from the entry up to the root; none for the root itself. Undefined where it is not a DN. */
 export function parseDn(text: string): Rdn[] | undefined {
   if (text.length > longestDn || !text.isWellFormed()) return undefined;
-  if (text.trim() === '') return [];
+  if (text === '') return [];
   const rdns: Rdn[] = [];
   let assertions: Assertion[] = [];
   for (let at = 0; ;) {

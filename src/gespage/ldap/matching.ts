@@ -30,8 +30,10 @@ export function readValue(type: AttributeType, value: Buffer): string | undefine
 /** The form of a piece of a value, for the substrings rule. An empty piece says nothing. */
 export function readPiece(type: AttributeType, piece: Buffer, part: Part): string | undefined {
   if (piece.length === 0) return undefined;
-  const isText = type.syntax === 'ia5-string' ? isAscii(piece) : isUtf8(piece);
-  return isText ? prepareText(piece.toString('utf8'), part, type.caseExact) : undefined;
+  if (type.syntax === 'ia5-string')
+    // OpenLDAP takes spaces from both ends of such a piece, wherever it stands.
+    return isAscii(piece) ? prepareText(piece.toString('latin1')).trim() : undefined;
+  return isUtf8(piece) ? prepareText(piece.toString('utf8'), part, type.caseExact) : undefined;
 }
 
 /** Below zero where the first comes before the second, both in the form of `readValue`. */

@@ -38,7 +38,8 @@ function lowerLetter(letter: string): string {
 function foldSpaces(text: string, part: Part): string {
   if (!text.includes(' ')) return text;
   const single = text.replace(/ {2,}/g, ' ');
-  if (single === ' ') return single;
+  // Every value ends with a space that is not written down; a last piece of spaces alone is that one.
+  if (single === ' ') return part === 'final' ? '' : single;
   const from = part !== 'any' && part !== 'final' && single.startsWith(' ') ? 1 : 0;
   const end =
     part !== 'any' && part !== 'initial' && single.endsWith(' ') ? single.length - 1 : single.length;

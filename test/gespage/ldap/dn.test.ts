@@ -55,7 +55,7 @@ it.each([
 
 it('the root is the empty name', () => {
   expect(normalizeDn('')).toBe('');
-  expect(normalizeDn('  ')).toBe('');
+  expect(normalizeDn('  ')).toBeUndefined();
   expect(parentOf('')).toBeUndefined();
 });
 
@@ -122,5 +122,7 @@ describe('prepared text', () => {
     expect(prepareText('  a  ', 'initial')).toBe('a ');
     expect(prepareText('  a  ', 'any')).toBe(' a ');
     expect(prepareText('  a  ', 'final')).toBe(' a');
+    expect(prepareText('  ', 'initial')).toBe(' ');
+    expect(prepareText('  ', 'final')).toBe('');
   });
 });

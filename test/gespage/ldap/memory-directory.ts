@@ -90,23 +90,36 @@ export function makeTree(people: number): Entry[] {
   const groups = `ou=groups,${baseDn}`;
   const persons = Array.from({ length: people }, (_, number) => makePerson(number));
   return [
-    makeEntry(baseDn, { objectClass: ['top', 'domain'], dc: 'gespage' }),
-    makeEntry(`ou=people,${baseDn}`, { objectClass: ['top', 'organizationalUnit'], ou: 'people' }),
-    makeEntry(groups, { objectClass: ['top', 'organizationalUnit'], ou: 'groups' }),
+    makeEntry(baseDn, { objectClass: ['top', 'domain'], dc: 'gespage', ...stamps('f0', 0) }),
+    makeEntry(`ou=people,${baseDn}`, {
+      objectClass: ['top', 'organizationalUnit'],
+      ou: 'people',
+      ...stamps('f1', 0),
+    }),
+    makeEntry(groups, { objectClass: ['top', 'organizationalUnit'], ou: 'groups', ...stamps('f2', 0) }),
     ...persons,
     makeEntry(`cn=even,${groups}`, {
       objectClass: ['top', 'groupOfNames', 'group'],
       cn: 'even',
       member: persons.filter((_, number) => number % 2 === 0).map(({ dn }) => dn),
       groupType: '-2147483646',
+      ...stamps('f3', 0),
     }),
   ];
 }
 
+/** What each entry has: an id that begins so, and two times. */
+function stamps(begin: string, number: number): { entryUUID: string; [name: string]: string } {
+  return {
+    entryUUID: `${begin.padEnd(8, '0')}-0000-4000-8000-${number.toString(16).padStart(12, '0')}`,
+    createTimestamp: '20260101120000Z',
+    modifyTimestamp: `2026010112${String(number % 60).padStart(2, '0')}00Z`,
+  };
+}
+
 function makePerson(number: number): Entry {
   const uid = `user${number}`;
-  const uuid = `00000000-0000-4000-8000-${number.toString(16).padStart(12, '0')}`;
-  const minute = String(number % 60).padStart(2, '0');
+  const stamp = stamps('0', number);
   return makeEntry(`uid=${uid},ou=people,${baseDn}`, {
     objectClass: ['top', 'person', 'organizationalPerson', 'inetOrgPerson', 'user'],
     uid,
@@ -118,8 +131,7 @@ function makePerson(number: number): Entry {
     ...(number % 2 === 0 && { memberOf: `cn=even,ou=groups,${baseDn}` }),
     sAMAccountName: uid,
     userAccountControl: number % 5 === 0 ? '514' : '512',
-    objectGUID: Buffer.from(uuid.replaceAll('-', ''), 'hex'),
-    entryUUID: uuid,
-    modifyTimestamp: `2026010112${minute}00Z`,
+    objectGUID: Buffer.from(stamp.entryUUID.replaceAll('-', ''), 'hex'),
+    ...stamp,
   });
 }

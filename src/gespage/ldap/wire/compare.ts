@@ -1,6 +1,7 @@
 // Owns carrying out a compare request (RFC 4511, 4.10).
 import { normalizeDn } from '../dn.ts';
 import { attributeOf, compileFilter } from '../evaluate.ts';
+import { readValue } from '../matching.ts';
 import { findAttributeType } from '../schema.ts';
 import { subschemaDn } from './own-entries.ts';
 import type { Request } from './requests.ts';
@@ -19,6 +20,9 @@ export function runCompare(
     throw new Refused('unwillingToPerform', 'Entries of the server itself are not compared; read them.');
   const type = findAttributeType(name);
   if (type === undefined) throw new Refused('undefinedAttributeType', 'No attribute has that name.');
+  if (!type.equality) throw new Refused('inappropriateMatching', 'The attribute has no rule of equality.');
+  if (readValue(type, value) === undefined)
+    throw new Refused('invalidAttributeSyntax', 'The value is none that the attribute could have.');
   const snapshot = room.shelf.open(room.owner);
   try {
     const found = snapshot.resolve(dn);
@@ -31,10 +35,7 @@ export function runCompare(
     })) {
       if (attributeOf(entry, type.name) === undefined)
         throw new Refused('noSuchAttribute', 'The entry has no such attribute.');
-      const verdict = compileFilter(filter)(entry);
-      if (verdict === undefined)
-        throw new Refused('inappropriateMatching', 'The value cannot be compared with this attribute.');
-      return { code: verdict ? 'compareTrue' : 'compareFalse' };
+      return { code: compileFilter(filter)(entry) ? 'compareTrue' : 'compareFalse' };
     }
     throw new Refused('noSuchObject', 'There is no entry of that name.');
   } finally {

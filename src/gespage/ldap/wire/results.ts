@@ -15,6 +15,7 @@ export const resultCodes = {
   noSuchAttribute: 16,
   undefinedAttributeType: 17,
   inappropriateMatching: 18,
+  invalidAttributeSyntax: 21,
   noSuchObject: 32,
   invalidDnSyntax: 34,
   invalidCredentials: 49,
