@@ -1,9 +1,9 @@
 // Owns the proof of what the LDAP directory says: entries of people and groups, names that clash or change, and failures.
-import { existsSync, writeFileSync } from 'node:fs';
+import { statSync, writeFileSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
 import { firstMoment, idOf, laterMoment, makeAccount, makeGroup } from './fixtures.ts';
-import { baseDn, makeStore } from './ldap-tree.ts';
+import { anything, baseDn, makeStore } from './ldap-tree.ts';
 
 const person = (name: string): string => `uid=${name},ou=people,${baseDn}`;
 const group = (name: string): string => `cn=${name},ou=groups,${baseDn}`;
@@ -234,22 +234,35 @@ describe('the file', () => {
     expect(() => store.open()).toThrow(/is damaged. Stop the service and delete it/);
   });
 
-  test('does not grow for ever while readers come and go', async () => {
-    const store = makeStore();
+  describe('does not grow for ever', () => {
     const accounts = Array.from({ length: 300 }, (_, index) => makeAccount(index, `p${index}`));
-    await store.write({ accounts });
-    for (let round = 0; round < 80; round += 1) {
-      const snapshot = store.directory.open();
-      const turned = accounts.map((one) => ({ ...one, fields: { ...one.fields, department: `${round}` } }));
-      await store.write({ accounts: turned });
-      snapshot.close();
-    }
-    expect(existsSync(`${store.file}-wal`)).toBe(true);
-    const database = new Database(store.file);
-    const [{ log = 0 } = {}] = database.pragma('wal_checkpoint(PASSIVE)') as { log: number }[];
-    database.close();
-    // Pages of 8 KiB: a few times what starts a checkpoint, not eighty rounds of everything.
-    expect(log).toBeLessThan(2_500);
+    const turn = (round: number) =>
+      accounts.map((one) => ({ ...one, fields: { ...one.fields, department: `${round}` } }));
+    const logSize = (file: string): number => statSync(`${file}-wal`).size;
+
+    test('while searches come and go between the changes', async () => {
+      const store = makeStore();
+      for (let round = 0; round < 80; round += 1) {
+        await store.write({ accounts: turn(round) });
+        store.directory.open().close();
+      }
+      // About what starts a checkpoint: 2,000 pages of 8 KiB. Eighty rounds of everything are half as much again.
+      expect(logSize(store.file)).toBeLessThan(2_100 * 8_192);
+    });
+
+    test('while a search holds an old state: beyond a limit that search is ended, and says so', async () => {
+      const store = makeStore({ mostOld: 2_000_000 });
+      await store.write({ accounts });
+      const held = store.directory.open();
+      const search = held.search({ base: baseDn, scope: 'subtree', filter: anything });
+      search.next();
+      for (let round = 0; round < 30; round += 1) await store.write({ accounts: turn(round) });
+      expect(logSize(store.file)).toBeLessThan(3_000_000);
+      expect(() => [...search]).toThrow(/This search was ended/);
+      expect(() => held.resolve(baseDn)).toThrow(/This search has ended/);
+      held.close();
+      expect(store.tree()[person('p7')]?.['department']).toEqual(['29']);
+    });
   });
 
   test('holds few revisions at a time', async () => {

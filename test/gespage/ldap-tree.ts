@@ -25,10 +25,10 @@ export interface TestStore extends Store {
   find(query: Partial<Query>): string[];
 }
 
-export function makeStore(options: { baseDn?: string; file?: string } = {}): TestStore {
+export function makeStore(options: { baseDn?: string; file?: string; mostOld?: number } = {}): TestStore {
   const folder = mkdtempSync(join(tmpdir(), 'gespage-ldap-'));
   const file = options.file ?? join(folder, 'made', 'directory.db');
-  const store = createStore({ file, baseDn: options.baseDn ?? baseDn, now: () => 0 });
+  const store = createStore({ baseDn, now: () => 0, ...options, file });
   onTestFinished(() => {
     store.close();
     rmSync(folder, { recursive: true });

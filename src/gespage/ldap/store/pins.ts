@@ -4,11 +4,7 @@ import type { Snapshot } from '../directory.ts';
 import type { Base } from './names.ts';
 import { createReader } from './snapshot.ts';
 import { openToRead } from './tables.ts';
-
-/** The directory cannot be read at the moment; the message says why, for the log and the client. */
-export class DirectoryUnavailable extends Error {
-  override readonly name = 'DirectoryUnavailable';
-}
+import { DirectoryUnavailable } from './unavailable.ts';
 
 /** A connection within a read transaction; all snapshots of one revision share it. */
 interface Pin {
@@ -20,8 +16,10 @@ interface Pin {
 export interface Pins {
   /** @throws DirectoryUnavailable when too many revisions are held already. */
   open(): Snapshot;
-  /** From now on `open` gives the revision that was committed last. */
+  /** From now on `open` gives the revision that was committed last. What nobody reads is let go. */
   advance(): void;
+  /** Ends every search that is under way, wherever it stands. */
+  endAll(): void;
   close(): void;
 }
 
@@ -86,6 +84,11 @@ export function createPins(file: string, base: Base): Pins {
       const old = current;
       current = undefined;
       if (old && old.users === 0) letGo(old);
+    },
+    endAll() {
+      current = undefined;
+      for (const { connection } of held) connection.close();
+      held.clear();
     },
     close() {
       current = undefined;

@@ -6,6 +6,7 @@ import { decodeAttributes, encodeAttributes } from './encode.ts';
 import type { Base } from './names.ts';
 import { narrow, type Source } from './narrow.ts';
 import { kinds } from './tables.ts';
+import { DirectoryUnavailable } from './unavailable.ts';
 import { createStatements, splitKeys, type Writing } from './writing.ts';
 
 type Row = [
@@ -134,6 +135,8 @@ export function createReader(database: Database.Database, base: Base): Omit<Snap
   }
 
   function read(from: string, ...values: (string | number)[]): Row[] {
+    if (!database.open)
+      throw new DirectoryUnavailable('This search was ended, since it held an old state for too long.');
     return sql(`SELECT ${columns} ${from}`)
       .raw()
       .all(...values) as Row[];

@@ -1,13 +1,15 @@
 // Owns the directory as a whole: one writer, readers beside it, and the rule that nobody reads what was never whole.
+import { statSync } from 'node:fs';
 import type Database from 'better-sqlite3';
 import type { Applied, ChangeBatch, Holdings, Position } from '../../target.ts';
 import type { Directory } from '../directory.ts';
 import { describeStoreFailure } from './describe-failure.ts';
 import { readHoldings } from './holdings.ts';
 import { type Base, createBase } from './names.ts';
-import { createPins, DirectoryUnavailable, type Pins } from './pins.ts';
+import { createPins, type Pins } from './pins.ts';
 import { lookupIndexes, openToWrite } from './tables.ts';
 import { readPosition, writeBatch } from './write-batch.ts';
+import { DirectoryUnavailable } from './unavailable.ts';
 import { createStatements, createWriting, type Writing } from './writing.ts';
 
 export interface StoreOptions {
@@ -15,6 +17,11 @@ export interface StoreOptions {
   readonly file: string;
   readonly baseDn: string;
   readonly now: () => number;
+  /**
+   * Octets that may be kept beside the file for searches which hold old states, beyond which those are ended; 256 MiB
+   * unless told.
+   */
+  readonly mostOld?: number;
 }
 
 /** Calls that write are not to overlap. All of them throw errors that say what to do. */
@@ -36,7 +43,7 @@ interface Opened {
   isComplete: boolean;
 }
 
-export function createStore({ file, baseDn, now }: StoreOptions): Store {
+export function createStore({ file, baseDn, now, mostOld = 2 ** 28 }: StoreOptions): Store {
   const base: Base = createBase(baseDn);
   let opened: Opened | undefined;
 
@@ -57,6 +64,13 @@ export function createStore({ file, baseDn, now }: StoreOptions): Store {
     }
   }
 
+  function endOldStates({ database, pins }: Opened): void {
+    const log = statSync(`${file}-wal`, { throwIfNoEntry: false });
+    if (log === undefined || log.size < mostOld) return;
+    pins.endAll();
+    database.pragma('wal_checkpoint(TRUNCATE)');
+  }
+
   return {
     directory: {
       namingContexts: [base.dn],
@@ -75,6 +89,8 @@ export function createStore({ file, baseDn, now }: StoreOptions): Store {
       const used = open();
       const { database, sql, pins } = used;
       try {
+        // The log beside the file begins anew only while no reader is on it.
+        pins.advance();
         database.exec('BEGIN IMMEDIATE');
         const applied = await writeBatch(createWriting(sql, base, batch.at.getTime()), batch);
         const isFirstWhole = batch.isCurrent && !used.isComplete;
@@ -85,6 +101,7 @@ export function createStore({ file, baseDn, now }: StoreOptions): Store {
         database.exec('COMMIT');
         used.isComplete ||= isFirstWhole;
         pins.advance();
+        endOldStates(used);
         return applied;
       } catch (error) {
         if (database.open && database.inTransaction) database.exec('ROLLBACK');
