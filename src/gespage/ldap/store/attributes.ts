@@ -122,7 +122,12 @@ function guid(id: string): Draft[] {
   return bytes === undefined ? [] : [['objectGUID', [bytes]]];
 }
 
+/** The moment written last: a batch has one for all of its entries. */
+let lastTime = { ms: NaN, text: '' };
+
 /** RFC 4517, 3.3.13, in whole seconds. */
 function generalizedTime(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 19).replaceAll(/[-T:]/g, '')}Z`;
+  if (lastTime.ms !== ms)
+    lastTime = { ms, text: `${new Date(ms).toISOString().slice(0, 19).replaceAll(/[-T:]/g, '')}Z` };
+  return lastTime.text;
 }

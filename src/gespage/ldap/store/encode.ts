@@ -35,22 +35,55 @@ export function decodeAttributes(encoded: Buffer): Attribute[] {
   const attributes: Attribute[] = [];
   for (let at = 0; at < encoded.length;) {
     const frame = readHeader(encoded, at);
-    const type = readHeader(encoded, frame.from);
-    attributes.push(lazily(encoded.toString('latin1', type.from, type.to), encoded, type.to));
+    attributes.push(new KeptAttribute(encoded, at, frame.from, frame.to));
     at = frame.to;
   }
   return attributes;
 }
 
-/** An attribute whose values stand in a SET at `at`. */
-function lazily(name: string, encoded: Buffer, at: number): Attribute {
-  let values: Buffer[] | undefined;
-  return {
-    name,
-    get values() {
-      return (values ??= readValues(encoded, at));
-    },
-  };
+/** A class, since twenty of them are made for each entry of a search, and most are never looked into. */
+class KeptAttribute implements Attribute {
+  readonly name: string;
+  readonly #whole: Buffer;
+  readonly #start: number;
+  readonly #values: number;
+  readonly #end: number;
+
+  constructor(whole: Buffer, start: number, from: number, end: number) {
+    const length = whole[from + 1] ?? 0;
+    this.name = readName(whole, from + 2, length);
+    this.#whole = whole;
+    this.#start = start;
+    this.#values = from + 2 + length;
+    this.#end = end;
+  }
+
+  get encoded(): Buffer {
+    return this.#whole.subarray(this.#start, this.#end);
+  }
+
+  get values(): Buffer[] {
+    return readValues(this.#whole, this.#values);
+  }
+}
+
+/** Names seen before, by their length and two of their letters: the same few come again in every entry. */
+const knownNames = new Map<number, string>();
+
+function readName(encoded: Buffer, at: number, length: number): string {
+  const key = (length << 16) | ((encoded[at] ?? 0) << 8) | (encoded[at + length - 1] ?? 0);
+  const known = knownNames.get(key);
+  if (known !== undefined && isAt(encoded, at, known)) return known;
+  const name = encoded.toString('latin1', at, at + length);
+  knownNames.set(key, name);
+  return name;
+}
+
+function isAt(encoded: Buffer, at: number, name: string): boolean {
+  for (let index = 1; index < name.length; index += 1) {
+    if (encoded[at + index] !== name.charCodeAt(index)) return false;
+  }
+  return true;
 }
 
 function readValues(encoded: Buffer, at: number): Buffer[] {
@@ -62,6 +95,25 @@ function readValues(encoded: Buffer, at: number): Buffer[] {
     next = to;
   }
   return values;
+}
+
+const lengthOctets = 4;
+
+/** Both parts of an entry as one: a column less to be read, for each entry of each search. */
+export function packEntry(user: Buffer, operational: Buffer): Buffer {
+  const packed = Buffer.allocUnsafe(lengthOctets + user.length + operational.length);
+  packed.writeUInt32BE(user.length);
+  user.copy(packed, lengthOctets);
+  operational.copy(packed, lengthOctets + user.length);
+  return packed;
+}
+
+export function userPart(packed: Buffer): Buffer {
+  return packed.subarray(lengthOctets, lengthOctets + packed.readUInt32BE());
+}
+
+export function operationalPart(packed: Buffer): Buffer {
+  return packed.subarray(lengthOctets + packed.readUInt32BE());
 }
 
 /** The length of what is written for a content of this length. */

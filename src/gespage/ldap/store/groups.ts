@@ -1,6 +1,7 @@
 // Owns the writing of groups: their names, unique in the tree whatever the tenant calls them, and their end.
 import type { ChangeBatch, Refusal } from '../../target.ts';
 import { encodeGroup, encodeOperational } from './attributes.ts';
+import { operationalPart, packEntry, userPart } from './encode.ts';
 import { groupName } from './names.ts';
 import { kinds } from './tables.ts';
 import type { Writing } from './writing.ts';
@@ -76,10 +77,14 @@ export async function removeGroups(writing: Writing, ids: readonly string[]): Pr
 
 /** Says once in each group whose members changed that it did. */
 export async function stampTouched(writing: Writing): Promise<void> {
-  const select = `SELECT ${columns} FROM json_each(?) j CROSS JOIN grp g ON g.key = j.value WHERE g.position IS NOT NULL`;
-  await writing.each(writing.among<Stored>(select, writing.touched), ({ id, position, created }) => {
+  const select = `SELECT ${columns}, e.packed FROM json_each(?) j CROSS JOIN grp g ON g.key = j.value
+    CROSS JOIN entry e ON e.position = g.position`;
+  const touched = writing.among<Stored & { readonly packed: Buffer }>(select, writing.touched);
+  await writing.each(touched, ({ id, position, created, packed }) => {
     const operational = encodeOperational(id, created ?? writing.at, writing.at);
-    writing.sql('UPDATE entry SET operational = ? WHERE position = ?').run(operational, position);
+    if (operational.equals(operationalPart(packed))) return;
+    const stamped = packEntry(userPart(packed), operational);
+    writing.sql('UPDATE entry SET packed = ? WHERE position = ?').run(stamped, position);
   });
 }
 
@@ -121,18 +126,16 @@ function writeEntry(writing: Writing, group: Stored, plain: string | undefined):
     writing.sql('UPDATE entry SET key = ? WHERE position = ?').run(place.key, group.position);
     return;
   }
-  const operational = encodeOperational(id, group.created ?? writing.at, writing.at);
+  const packed = packEntry(encoded, encodeOperational(id, group.created ?? writing.at, writing.at));
   if (group.position !== null) {
     writing
-      .sql('UPDATE entry SET key = ?, name = ?, encoded = ?, operational = ? WHERE position = ?')
-      .run(place.key, place.name, encoded, operational, group.position);
+      .sql('UPDATE entry SET key = ?, name = ?, packed = ? WHERE position = ?')
+      .run(place.key, place.name, packed, group.position);
     return;
   }
   const { lastInsertRowid } = writing
-    .sql(
-      `INSERT INTO entry(kind, key, name, encoded, operational, groups) VALUES (${kinds.group}, ?, ?, ?, ?, '')`,
-    )
-    .run(place.key, place.name, encoded, operational);
+    .sql(`INSERT INTO entry(kind, key, name, packed, groups) VALUES (${kinds.group}, ?, ?, ?, '')`)
+    .run(place.key, place.name, packed);
   writing.sql('UPDATE grp SET position = ? WHERE key = ?').run(lastInsertRowid, group.key);
 }
 
@@ -141,6 +144,7 @@ function isTaken(writing: Writing, key: string): boolean {
 }
 
 function isNamed(writing: Writing, position: number, name: string, encoded: Buffer): boolean {
-  const select = 'SELECT 1 FROM entry WHERE position = ? AND name = ? AND encoded = ?';
-  return writing.sql(select).get(position, name, encoded) !== undefined;
+  const select = 'SELECT packed FROM entry WHERE position = ? AND name = ?';
+  const packed = writing.sql(select).pluck().get(position, name) as Buffer | undefined;
+  return packed !== undefined && userPart(packed).equals(encoded);
 }

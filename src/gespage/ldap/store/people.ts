@@ -3,6 +3,7 @@ import { loginKey } from '../../../accounts/login.ts';
 import type { Account } from '../../../accounts/model.ts';
 import type { Refusal } from '../../target.ts';
 import { commonName, encodeOperational, encodePerson } from './attributes.ts';
+import { packEntry } from './encode.ts';
 import { personName, valueKey } from './names.ts';
 import { kinds } from './tables.ts';
 import { joinKeys, splitKeys, type Writing } from './writing.ts';
@@ -22,6 +23,13 @@ interface Wanted {
   readonly account: Account;
   readonly key: string;
   readonly groups: string;
+}
+
+interface Change extends Wanted {
+  /** The account as it is to be stored. */
+  readonly text: string;
+  /** Undefined for somebody new. */
+  readonly old: Stored | undefined;
 }
 
 export interface WrittenPeople {
@@ -177,7 +185,7 @@ async function store(
   stored: ReadonlyMap<string, Stored>,
   wishes: readonly Wanted[],
 ): Promise<number> {
-  const changes = wishes.flatMap((wish) => {
+  const changes = wishes.flatMap((wish): Change[] => {
     const old = stored.get(wish.account.externalId);
     const text = writeAccount(wish.account);
     return old?.account === text && old.groups === wish.groups ? [] : [{ ...wish, text, old }];
@@ -188,71 +196,67 @@ async function store(
       writing.sql(`UPDATE entry SET key = '~' || position WHERE position = ?`).run(old.position);
   }
   await writing.each(changes, (change) => {
-    // Their groups name them as members.
-    if (change.old && change.old.key !== change.key)
-      for (const key of splitKeys(change.groups)) writing.touched.add(key);
     const position = change.old === undefined ? insert(writing, change) : update(writing, change, change.old);
-    moveGroups(writing, position, change.old?.groups ?? '', change.groups);
+    moveGroups(writing, position, change);
   });
   return changes.length;
 }
 
-function insert(
-  writing: Writing,
-  { account, key, groups, text }: Wanted & { readonly text: string },
-): number {
-  const { name, encoded, cn, mail } = encode(writing, account);
-  const operational = encodeOperational(account.externalId, writing.at, writing.at);
-  const position = Number(
-    writing
-      .sql(
-        `INSERT INTO entry(kind, key, name, encoded, operational, groups, cn_key, mail_key)
-         VALUES (${kinds.person}, ?, ?, ?, ?, ?, ?, ?)`,
-      )
-      .run(key, name, encoded, operational, groups, cn, mail).lastInsertRowid,
-  );
-  writing
-    .sql('INSERT INTO person(position, id, account, created) VALUES (?, ?, ?, ?)')
-    .run(position, account.externalId, text, writing.at);
+const insertEntry = `INSERT INTO entry(kind, key, name, packed, groups, cn_key, mail_key)
+  VALUES (${kinds.person}, ?, ?, ?, ?, ?, ?)`;
+const insertPerson = 'INSERT INTO person(position, id, account, created) VALUES (?, ?, ?, ?)';
+const updateEntry = `UPDATE entry SET key = ?, name = ?, packed = ?, groups = ?, cn_key = ?, mail_key = ?
+  WHERE position = ?`;
+const updatePerson = 'UPDATE person SET account = ? WHERE position = ?';
+
+function insert(writing: Writing, { account, key, groups, text }: Change): number {
+  const { name, packed, cn, mail } = encode(writing, account, writing.at);
+  const { lastInsertRowid } = writing.sql(insertEntry).run(key, name, packed, groups, cn, mail);
+  const position = Number(lastInsertRowid);
+  writing.sql(insertPerson).run(position, account.externalId, text, writing.at);
   return position;
 }
 
 function update(
   writing: Writing,
-  { account, key, groups, text }: Wanted & { readonly text: string },
+  { account, key, groups, text }: Change,
   { position, created }: Stored,
 ): number {
-  const { name, encoded, cn, mail } = encode(writing, account);
-  const operational = encodeOperational(account.externalId, created, writing.at);
-  writing
-    .sql(
-      `UPDATE entry SET key = ?, name = ?, encoded = ?, operational = ?, groups = ?, cn_key = ?, mail_key = ?
-       WHERE position = ?`,
-    )
-    .run(key, name, encoded, operational, groups, cn, mail, position);
-  writing.sql('UPDATE person SET account = ? WHERE position = ?').run(text, position);
+  const { name, packed, cn, mail } = encode(writing, account, created);
+  writing.sql(updateEntry).run(key, name, packed, groups, cn, mail, position);
+  writing.sql(updatePerson).run(text, position);
   return position;
 }
 
-function encode({ base }: Writing, account: Account) {
+function encode({ base, at }: Writing, account: Account, created: number) {
   const { name } = personName(account.login);
   const { email } = account.fields;
   return {
     name,
-    encoded: encodePerson(account, base.dnOf(name), base),
+    packed: packEntry(
+      encodePerson(account, base.dnOf(name), base),
+      encodeOperational(account.externalId, created, at),
+    ),
     cn: valueKey(commonName(account)),
     mail: email === null ? null : valueKey(email),
   };
 }
 
-function moveGroups(writing: Writing, position: number, from: string, to: string): void {
-  if (from === to) return;
-  const had = new Set(splitKeys(from));
-  const gets = new Set(splitKeys(to));
+const join = 'INSERT INTO membership(grp, person, name) VALUES (?, ?, ?)';
+const rename = 'UPDATE membership SET name = ? WHERE grp = ? AND person = ?';
+
+/** Brings a person's memberships to the wanted ones; groups name their members, so a new login changes them too. */
+function moveGroups(writing: Writing, position: number, { account, groups, old }: Change): void {
+  const isRenamed = old !== undefined && readAccount(old).login !== account.login;
+  if (old?.groups === groups && !isRenamed) return;
+  const { name } = personName(account.login);
+  const had = new Set(splitKeys(old?.groups ?? ''));
+  const gets = new Set(splitKeys(groups));
   for (const key of had) if (!gets.has(key)) leave(writing, key, position);
   for (const key of gets) {
-    if (had.has(key)) continue;
-    writing.sql('INSERT INTO membership(grp, person) VALUES (?, ?)').run(key, position);
+    if (had.has(key) && !isRenamed) continue;
+    if (had.has(key)) writing.sql(rename).run(name, key, position);
+    else writing.sql(join).run(key, position, name);
     writing.touched.add(key);
   }
 }

@@ -2,21 +2,14 @@
 import type Database from 'better-sqlite3';
 import { parentOf } from '../dn.ts';
 import type { Attribute, Entry, Found, Query, Snapshot } from '../directory.ts';
-import { decodeAttributes, encodeAttributes } from './encode.ts';
+import { decodeAttributes, encodeAttributes, operationalPart, userPart } from './encode.ts';
 import type { Base } from './names.ts';
 import { narrow, type Source } from './narrow.ts';
 import { kinds } from './tables.ts';
 import { DirectoryUnavailable } from './unavailable.ts';
 import { createStatements, splitKeys, type Writing } from './writing.ts';
 
-type Row = [
-  position: number,
-  kind: number,
-  name: string,
-  encoded: Buffer,
-  operational: Buffer,
-  groups: string,
-];
+type Row = [position: number, kind: number, name: string, packed: Buffer, groups: string];
 
 /** The part of the tree that a search is about. */
 interface Reach {
@@ -27,7 +20,7 @@ interface Reach {
   readonly only?: string;
 }
 
-const columns = 'e.position, e.kind, e.name, e.encoded, e.operational, e.groups';
+const columns = 'e.position, e.kind, e.name, e.packed, e.groups';
 const everything: Reach = { units: [1, 2, 3], kind: 'all' };
 const nothing: Reach = { units: [], kind: undefined };
 /** Few at first, since many searches want one entry. */
@@ -66,40 +59,16 @@ export function createReader(database: Database.Database, base: Base): Omit<Snap
 
   /** Built when it is asked for: of a group of everybody it is larger than all that else is in memory. */
   function encodeMember(position: number): Buffer {
-    const names = sql(
-      `SELECT e.name FROM grp g JOIN membership m ON m.grp = g.key CROSS JOIN entry e ON e.position = m.person
-       WHERE g.position = ?`,
-    )
+    const names = sql('SELECT m.name FROM grp g JOIN membership m ON m.grp = g.key WHERE g.position = ?')
       .pluck()
       .all(position) as string[];
     return encodeAttributes([['member', names.map((name) => base.dnOf(name))]]);
   }
 
-  function createEntry([position, kind, name, encoded, operational, groups]: Row): Entry {
-    const links = (): Buffer | undefined => {
-      if (kind === kinds.group) return encodeMember(position);
-      return groups === '' ? undefined : encodeMemberOf(groups);
-    };
-    let all: Buffer | undefined;
-    const encodedUser = (): Buffer => {
-      if (all) return all;
-      const more = links();
-      all = more === undefined || more.length === 0 ? encoded : Buffer.concat([encoded, more]);
-      return all;
-    };
-    let user: readonly Attribute[] | undefined;
-    return {
-      dn: base.dnOf(name),
-      get user() {
-        return (user ??= decodeAttributes(encodedUser()));
-      },
-      get operational() {
-        return decodeAttributes(operational);
-      },
-      get encodedUser() {
-        return encodedUser();
-      },
-    };
+  /** What of an entry stands in other entries' rows: the groups of a person, the members of a group. */
+  function encodeLinks(position: number, kind: number, groups: string): Buffer | undefined {
+    if (kind === kinds.group) return encodeMember(position);
+    return groups === '' ? undefined : encodeMemberOf(groups);
   }
 
   /** The next entries of a source behind a position. */
@@ -165,7 +134,7 @@ export function createReader(database: Database.Database, base: Base): Omit<Snap
         'FROM json_each(?) j CROSS JOIN entry e ON e.position = j.value ORDER BY e.position',
         JSON.stringify(units),
       ))
-        yield { position: row[0], entry: createEntry(row) };
+        yield { position: row[0], entry: new StoredEntry(row, base, encodeLinks) };
       if (reach.kind === undefined) return;
       const source = withinReach(
         reach.only === undefined ? narrow(query.filter, base, { sql, among }) : positionOf(reach.only),
@@ -175,12 +144,44 @@ export function createReader(database: Database.Database, base: Base): Omit<Snap
         const rows = readChunk(source, after, limit);
         for (const row of rows) {
           after = row[0];
-          if (isWithinReach(row[1], reach.kind)) yield { position: after, entry: createEntry(row) };
+          if (isWithinReach(row[1], reach.kind))
+            yield { position: after, entry: new StoredEntry(row, base, encodeLinks) };
         }
         if (rows.length < limit) return;
       }
     },
   };
+}
+
+type EncodeLinks = (position: number, kind: number, groups: string) => Buffer | undefined;
+
+/** A class, since a search makes one for each entry that it looks at, and most parts of it are seldom asked for. */
+class StoredEntry implements Entry {
+  readonly dn: string;
+  readonly #row: Row;
+  readonly #encodeLinks: EncodeLinks;
+  #user: readonly Attribute[] | undefined;
+
+  constructor(row: Row, base: Base, encodeLinks: EncodeLinks) {
+    this.dn = base.dnOf(row[2]);
+    this.#row = row;
+    this.#encodeLinks = encodeLinks;
+  }
+
+  get user(): readonly Attribute[] {
+    return (this.#user ??= decodeAttributes(this.encodedUser));
+  }
+
+  get operational(): readonly Attribute[] {
+    return decodeAttributes(operationalPart(this.#row[3]));
+  }
+
+  get encodedUser(): Buffer {
+    const [position, kind, , packed, groups] = this.#row;
+    const own = userPart(packed);
+    const links = this.#encodeLinks(position, kind, groups);
+    return links === undefined || links.length === 0 ? own : Buffer.concat([own, links]);
+  }
 }
 
 function reachOf({ base: dn, scope }: Query, base: Base): Reach {

@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import { encodeBase, encodeOperational, encodeUnit } from './attributes.ts';
+import { packEntry } from './encode.ts';
 import { type Base, groupsUnit, peopleUnit } from './names.ts';
 import { uuidOf } from './uuid.ts';
 
@@ -13,7 +14,8 @@ export const kinds = { unit: 0, person: 1, group: 2 } as const;
 
 /**
  * `entry` is what readers scan, in the order of positions; `person` and `grp` are what the writer compares with.
- * `entry.groups` lists the keys of a person's groups as `,3,17,`; `membership` is the same the other way round.
+ * `entry.groups` lists the keys of a person's groups as `,3,17,`; `membership` is the same the other
+ * way round, with the names that `member` is made of. `entry.packed` is what `packEntry` makes.
  */
 const schema = `
   CREATE TABLE state (
@@ -21,14 +23,15 @@ const schema = `
     ledger_id TEXT, revision INTEGER);
   CREATE TABLE entry (
     position INTEGER PRIMARY KEY, kind INTEGER NOT NULL, key TEXT NOT NULL UNIQUE, name TEXT NOT NULL,
-    encoded BLOB NOT NULL, operational BLOB NOT NULL, groups TEXT NOT NULL, cn_key TEXT, mail_key TEXT);
+    packed BLOB NOT NULL, groups TEXT NOT NULL, cn_key TEXT, mail_key TEXT);
   CREATE INDEX entry_group ON entry(position) WHERE kind = ${kinds.group};
   CREATE TABLE person (position INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, account TEXT NOT NULL, created INTEGER NOT NULL);
   CREATE TABLE grp (
     key INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, name TEXT, wish TEXT, position INTEGER UNIQUE,
     created INTEGER);
   CREATE INDEX grp_wish ON grp(wish);
-  CREATE TABLE membership (grp INTEGER NOT NULL, person INTEGER NOT NULL, PRIMARY KEY (grp, person)) WITHOUT ROWID;
+  CREATE TABLE membership (
+    grp INTEGER NOT NULL, person INTEGER NOT NULL, name TEXT NOT NULL, PRIMARY KEY (grp, person)) WITHOUT ROWID;
 `;
 
 /** By these readers look up; while the file is filled for the first time nobody reads, and they would only cost time. */
@@ -85,7 +88,7 @@ function makeAnew(database: Database.Database, base: Base, now: number): void {
   database.exec(schema);
   database.prepare('INSERT INTO state(id, format, base, complete) VALUES (1, ?, ?, 0)').run(format, base.dn);
   const insert = database.prepare(
-    `INSERT INTO entry(position, kind, key, name, encoded, operational, groups) VALUES (?, ${kinds.unit}, ?, ?, ?, ?, '')`,
+    `INSERT INTO entry(position, kind, key, name, packed, groups) VALUES (?, ${kinds.unit}, ?, ?, ?, '')`,
   );
   const units = [
     { name: '', key: '', encoded: encodeBase(base) },
@@ -94,6 +97,6 @@ function makeAnew(database: Database.Database, base: Base, now: number): void {
   ];
   units.forEach(({ name, key, encoded }, index) => {
     const operational = encodeOperational(uuidOf(base.dnOf(name)), now, now);
-    insert.run(index + 1, key, name, encoded, operational);
+    insert.run(index + 1, key, name, packEntry(encoded, operational));
   });
 }

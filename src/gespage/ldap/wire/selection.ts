@@ -53,11 +53,20 @@ function valuesSize({ values }: Attribute, typesOnly: boolean): number {
   return size;
 }
 
+/** Where an attribute is kept ready in BER, that is copied. */
+function readyOf({ encoded }: Attribute, typesOnly: boolean): Buffer | undefined {
+  return typesOnly ? undefined : encoded;
+}
+
 function attributeSize(attribute: Attribute, typesOnly: boolean): number {
+  const ready = readyOf(attribute, typesOnly);
+  if (ready !== undefined) return ready.length;
   return elementSize(encodeName(attribute.name).length + elementSize(valuesSize(attribute, typesOnly)));
 }
 
 function writeAttribute(into: Buffer, from: number, attribute: Attribute, typesOnly: boolean): number {
+  const ready = readyOf(attribute, typesOnly);
+  if (ready !== undefined) return from + ready.copy(into, from);
   const name = encodeName(attribute.name);
   const size = valuesSize(attribute, typesOnly);
   let at = writeHeader(into, from, sequence, name.length + elementSize(size));
