@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createBindCheck } from '../../../src/gespage/ldap/wire/bind.ts';
 import { element, integer, octets } from '../../../src/gespage/ldap/wire/ber-writer.ts';
-import { Refused } from '../../../src/gespage/ldap/wire/results.ts';
+import type { Refused } from '../../../src/gespage/ldap/wire/results.ts';
 import { baseDn, createMemoryDirectory, makeTree } from './memory-directory.ts';
 import { connectRaw, control, message, operations, talkOver, type RawClient } from './raw-client.ts';
 import { readerDn, readerPassword, serveLdap, type ServedLdap } from './serve-ldap.ts';
@@ -188,7 +188,7 @@ describe('TLS', () => {
     await raw.bind();
   });
 
-  it('is demanded for passwords from other machines, as soon as there is a certificate', async () => {
+  it('is demanded for passwords from other machines, as soon as there is a certificate', () => {
     const check = createBindCheck({ reader: { dn: readerDn, password: readerPassword }, encryptable: true });
     const request = {
       kind: 'bind',
