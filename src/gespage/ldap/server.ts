@@ -54,8 +54,12 @@ export function createLdapServer(options: LdapServerOptions): LdapServer {
     checkBind: createBindCheck({ reader: bind, encryptable: tls !== undefined }),
   };
   const connections = new Set<Connection>();
+  let allGone: (() => void) | undefined;
   const server = createServer({ noDelay: true, keepAlive: true }, (socket: Socket) => {
-    const connection = openConnection(socket, room, () => connections.delete(connection));
+    const connection = openConnection(socket, room, () => {
+      connections.delete(connection);
+      if (connections.size === 0) allGone?.();
+    });
     connections.add(connection);
   });
   server.maxConnections = limits.connections;
@@ -80,11 +84,13 @@ export function createLdapServer(options: LdapServerOptions): LdapServer {
       clearInterval(sweeper);
       if (!server.listening) return;
       const closed = new Promise((resolve) => server.close(resolve));
+      const left = new Promise<void>((resolve) => (allGone = resolve));
+      if (connections.size === 0) allGone?.();
       for (const connection of connections) connection.end();
       const cut = setTimeout(() => {
         for (const connection of connections) connection.destroy();
       }, closeMs);
-      await closed;
+      await Promise.all([closed, left]);
       clearTimeout(cut);
     },
     open: () => ({ connections: connections.size, snapshots: shelf.size() }),

@@ -185,6 +185,8 @@ export function talkOver(socket: Socket): RawClient {
   let lastId = 0;
   socket.on('data', (chunk: Buffer) => {
     framer.push(chunk);
+    // A server may also answer in TLS, which is not for this client.
+    if (ready.length === 0 && framer.pending() === chunk.length && chunk[0] !== 0x30) return;
     for (let whole = framer.next(); whole !== undefined; whole = framer.next()) ready.push(readAnswer(whole));
     wake?.();
   });

@@ -198,6 +198,7 @@ export function openConnection(socket: Socket, room: ConnectionRoom, closed: () 
     if (room.secureContext === undefined)
       throw new Refused('protocolError', 'StartTLS needs a certificate, and none is configured here.');
     if (inHand.size > 0) throw new Refused('operationsError', 'Other requests are still in hand.');
+    wire.hold(true);
     // Whatever came in the clear behind the request could be somebody else's.
     if (wire.hasPending()) throw new BerError('Octets behind a StartTLS request.');
     forgetAll();

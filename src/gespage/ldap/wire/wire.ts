@@ -23,7 +23,7 @@ export interface Wire {
   hold(on: boolean): void;
   /** Whether octets have come that no message was made of yet. */
   hasPending(): boolean;
-  /** Sends this in the clear and goes over to TLS once it is out. */
+  /** Sends this in the clear and goes over to TLS once it is out; ends a hold. */
   startTls(last: Buffer): void;
   /** Sends this and closes. */
   end(last?: Buffer): void;
@@ -126,6 +126,7 @@ export function createWire(socket: Socket, options: WireOptions, events: WireEve
       socket.pause();
       socket.write(last, (error) => {
         if (error || socket.destroyed) return;
+        isHeld = false;
         goSecure();
       });
     },
