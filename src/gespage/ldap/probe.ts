@@ -51,6 +51,7 @@ function ask(socket: Socket, request: Buffer): Promise<number> {
     socket.on('data', (data) => {
       try {
         received = Buffer.concat([received, data]);
+        if (received[0] !== tags.sequence) throw new Error('not a message');
         const header = readHeader(received, 0, received.length);
         if (header === undefined || received.length < header.start + header.length) return;
         const message = createBerReader(received).within(tags.sequence);
