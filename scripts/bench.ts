@@ -8,6 +8,7 @@ import { renderRequirements, renderTable } from './bench/result.ts';
 const parts: Readonly<Record<string, () => Promise<Part>>> = {
   ack: () => import('./bench/ack.ts'),
   'first-sync': () => import('./bench/first-sync.ts'),
+  ldap: () => import('./bench/ldap.ts'),
 };
 
 const results = new URL('../bench/results/', import.meta.url);

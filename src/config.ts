@@ -5,8 +5,10 @@ import { defaultMapping, parseMapping, type Mapping } from './accounts/mapping.t
 import { parseClientCertificate, type ClientCertificate } from './config/certificate.ts';
 import { collectVariables, readNamedFile, type Environment, type FileReader } from './config/environment.ts';
 import type { Config, Credential } from './config/model.ts';
+import { arrangeLdap, findLdapOddities, type LdapTarget } from './config/ldap.ts';
 import { isGuid, settingSchemas, type Settings } from './config/schema.ts';
 import { parseSqlMapping, type SqlMapping } from './config/sql-mapping.ts';
+import type { SqlTarget } from './config/sql-url.ts';
 import { areOfDifferentClouds, clouds, isLoopback, isMicrosoftAuthority } from './config/urls.ts';
 import { variableList, type VariableName } from './config/variables.ts';
 
@@ -33,7 +35,11 @@ export function readConfig(env: Environment, files: FileReader): ConfigResult {
   const credential = chooseCredential(settings, loaded.certificate);
   if (credential === undefined || loaded.mapping === undefined || !isComplete(settings, all))
     return { ok: false, problems: all, warnings };
-  return { ok: true, config: arrange(settings, credential, loaded.mapping, loaded.sqlMapping), warnings };
+  return {
+    ok: true,
+    config: arrange(settings, credential, { ...loaded, mapping: loaded.mapping }),
+    warnings,
+  };
 }
 
 /** The problems as one text for standard error, with what they mean together. */
@@ -72,6 +78,7 @@ interface Loaded {
   readonly mapping: Mapping | undefined;
   readonly sqlMapping: SqlMapping | undefined;
   readonly certificate: ClientCertificate | undefined;
+  readonly ldap: LdapTarget | undefined;
   readonly problems: string[];
 }
 
@@ -108,7 +115,9 @@ function loadFiles(settings: Partial<Settings>, files: FileReader): Loaded {
   };
   const sqlMapping = readNamed('GESPAGE_SQL_MAPPING_FILE', parseSqlMapping);
   const mapping = mappingFile === undefined ? defaultMapping() : readNamed('MAPPING_FILE', parseMapping);
-  return { mapping, sqlMapping, certificate, problems };
+  const { target: ldap, problems: ldapProblems } = arrangeLdap(settings, open);
+  problems.push(...ldapProblems);
+  return { mapping, sqlMapping, certificate, ldap, problems };
 }
 
 /** What is wrong only in company. */
@@ -128,6 +137,8 @@ function findConflicts(settings: Partial<Settings>): string[] {
     conflicts.push(
       'LISTEN_PORT and ADMIN_PORT are the same on one address; choose another port for one of the doors.',
     );
+  const portConflict = findPortConflict(settings);
+  if (portConflict !== undefined) conflicts.push(portConflict);
   const { STATE_PATH: state, GESPAGE_SQL_URL: sql } = settings;
   if (state !== undefined && sql?.kind === 'sqlite' && resolve(state) === resolve(sql.path))
     conflicts.push(
@@ -136,10 +147,31 @@ function findConflicts(settings: Partial<Settings>): string[] {
   return conflicts;
 }
 
+/** Whether an address stands for all that the machine has. */
+function isAny(host: string | undefined): boolean {
+  return host === '0.0.0.0' || host === '::';
+}
+
+/** The LDAP directory listens beside the doors. */
+function findPortConflict(settings: Partial<Settings>): string | undefined {
+  const { GESPAGE_LDAP_PORT: port, GESPAGE_LDAP_HOST: host = '127.0.0.1' } = settings;
+  if (port === undefined || port === 0) return undefined;
+  const doors = [
+    ['LISTEN_PORT', settings.LISTEN_PORT, settings.LISTEN_HOST],
+    ['ADMIN_PORT', settings.ADMIN_PORT, settings.ADMIN_HOST],
+  ] as const;
+  const taken = doors.find(
+    ([, doorPort, doorHost]) => doorPort === port && (doorHost === host || isAny(host) || isAny(doorHost)),
+  );
+  return (
+    taken &&
+    `GESPAGE_LDAP_PORT and ${taken[0]} are the same on one address; choose another port for one of them.`
+  );
+}
+
 function doorsCollide(settings: Partial<Settings>): boolean {
   const { LISTEN_HOST: host, LISTEN_PORT: port, ADMIN_HOST: adminHost, ADMIN_PORT: adminPort } = settings;
   if (port === undefined || port === 0 || port !== adminPort) return false;
-  const isAny = (name: string | undefined): boolean => name === '0.0.0.0' || name === '::';
   return host === adminHost || isAny(host) || isAny(adminHost);
 }
 
@@ -155,6 +187,7 @@ function findOddities(settings: Partial<Settings>): string[] {
     oddities.push(
       'ADMIN_HOST opens the private door to other machines, without encryption. Keep it in a network that only operators reach, or put TLS in front.',
     );
+  oddities.push(...findLdapOddities(settings));
   const { GRAPH_CLOUD: cloud, AZURE_AUTHORITY_HOST: authority, GRAPH_BASE_URL: graph } = settings;
   if (
     cloud !== undefined &&
@@ -175,6 +208,11 @@ function chooseCredential(
   return secret === undefined ? undefined : { kind: 'secret', secret };
 }
 
+/** The embedded database is there for a first look: where another target is set, nobody would read it. */
+function chooseSql({ GESPAGE_SQL_URL: sql }: Settings, ldap: LdapTarget | undefined): SqlTarget | undefined {
+  return sql ?? (ldap === undefined ? { kind: 'sqlite', path: './data/gespage.db' } : undefined);
+}
+
 const secondMs = 1_000;
 const minuteMs = 60 * secondMs;
 const dayMs = 24 * 60 * minuteMs;
@@ -182,8 +220,7 @@ const dayMs = 24 * 60 * minuteMs;
 function arrange(
   settings: Settings,
   credential: Credential,
-  mapping: Mapping,
-  sqlMapping: SqlMapping | undefined,
+  { mapping, sqlMapping, ldap }: Loaded & { readonly mapping: Mapping },
 ): Config {
   const cloud = clouds[settings.GRAPH_CLOUD];
   const authorityHost = settings.AZURE_AUTHORITY_HOST ?? cloud.authorityHost;
@@ -212,7 +249,11 @@ function arrange(
     adminDoor: { host: settings.ADMIN_HOST, port: settings.ADMIN_PORT, token: settings.ADMIN_TOKEN },
     state: { path: settings.STATE_PATH },
     mapping,
-    targets: { sql: settings.GESPAGE_SQL_URL, ...(sqlMapping !== undefined && { sqlMapping }) },
+    targets: {
+      sql: chooseSql(settings, ldap),
+      ...(sqlMapping !== undefined && { sqlMapping }),
+      ldap,
+    },
     timing: {
       pollMs: Math.round(settings.POLL_SECONDS * secondMs),
       sweepMs: Math.round(settings.SWEEP_MINUTES * minuteMs),

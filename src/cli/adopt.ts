@@ -29,7 +29,14 @@ export type Delivery = 'none' | 'delivered' | 'later';
 /** A dry run shows the plan and changes nothing. Exit code 1 where a row of the plan could not be taken over. */
 export async function adopt({ dryRun, by }: Words, io: Io): Promise<Outcome> {
   const config = requireConfig(io);
-  const adopter = createAdopter(sqlTargetOptions(config));
+  const { sql } = config.targets;
+  if (!sql)
+    throw new CommandFailure(
+      2,
+      'No SQL target is configured, so there is no table whose rows could be adopted.',
+      'Set GESPAGE_SQL_URL to the database that holds them.',
+    );
+  const adopter = createAdopter(sqlTargetOptions(config, sql));
   try {
     return await withRooms(config.state.path, async (rooms) => {
       await requireFirstSync(rooms, io);
@@ -39,7 +46,7 @@ export async function adopt({ dryRun, by }: Words, io: Io): Promise<Outcome> {
         if (!dryRun && isOfferWanted(rooms)) offerAgainNow(rooms, io.now());
         return conclude(plan, { adopted: [], failed: [] }, 'none', dryRun);
       }
-      noteAdoption(rooms, config.targets.sql.kind, plan, io.now());
+      noteAdoption(rooms, sql.kind, plan, io.now());
       const result = await adopter.take(plan);
       offerAgainNow(rooms, io.now());
       const delivery = result.adopted.length === 0 ? 'none' : await seeThrough(rooms, config.state.path, io);

@@ -2,13 +2,17 @@
 import { compileMapping } from '../accounts/decide.ts';
 import { fieldNames } from '../accounts/model.ts';
 import type { Config } from '../config.ts';
+import type { SqlTarget } from '../config/sql-url.ts';
 import type { SqlTargetOptions } from '../gespage/sql/connection.ts';
 import { createSqlTarget } from '../gespage/sql/create-sql-target.ts';
 import { inspectSqlTarget } from '../gespage/sql/inspect-sql-target.ts';
 import { failed, type Finding, note, ok } from './finding.ts';
 
 /** The SQL target of a configuration, to be worked with in this thread. */
-export function sqlTargetOptions({ targets: { sql, sqlMapping }, mapping }: Config): SqlTargetOptions {
+export function sqlTargetOptions(
+  { targets: { sqlMapping }, mapping }: Config,
+  sql: SqlTarget,
+): SqlTargetOptions {
   const { ownedFields } = compileMapping(mapping);
   return {
     url: sql.kind === 'sqlite' ? `sqlite:${sql.path}` : sql.url,
@@ -18,9 +22,9 @@ export function sqlTargetOptions({ targets: { sql, sqlMapping }, mapping }: Conf
 }
 
 /** Looks before anything is written; only then are the standard tables made, where they are missing. */
-export async function checkTarget(config: Config): Promise<Finding[]> {
-  const { sql, sqlMapping } = config.targets;
-  const options = sqlTargetOptions(config);
+export async function checkSql(config: Config, sql: SqlTarget): Promise<Finding[]> {
+  const { sqlMapping } = config.targets;
+  const options = sqlTargetOptions(config, sql);
   const where = sql.kind === 'sqlite' ? `sqlite: ${sql.path}` : `${sql.kind}: ${sql.database} on ${sql.host}`;
   try {
     const { problems, notes, missing } = await inspectSqlTarget(options);

@@ -6,8 +6,9 @@ import { StateError } from '../state/database.ts';
 import { viewStreams } from '../state/overview.ts';
 import { wayBack } from '../state/trouble.ts';
 import { checkGraph } from './check-graph.ts';
+import { checkLdap } from './check-ldap.ts';
 import { checkPublicUrl } from './check-public.ts';
-import { checkTarget } from './check-target.ts';
+import { checkSql } from './check-target.ts';
 import { isServed, withRooms } from './database.ts';
 import { failed, type Finding, note, ok } from './finding.ts';
 import type { Io, Outcome } from './io.ts';
@@ -35,7 +36,7 @@ export async function check(io: Io): Promise<Outcome> {
   io.progress('asking Microsoft …');
   findings.push(...(await checkGraph(config, io)));
   if (config.mode === 'notifications') io.progress('asking PUBLIC_URL …');
-  findings.push(...(await checkPublicUrl(config, io, served)), ...(await checkTarget(config)));
+  findings.push(...(await checkPublicUrl(config, io, served)), ...(await checkTargets(config, io, served)));
   return conclude(findings, findings.some(({ verdict }) => verdict === 'failed') ? 1 : 0);
 }
 
@@ -103,4 +104,12 @@ function checkGroupNames({ mapping }: Config, groups: Parameters<typeof unmatche
       ),
     ];
   });
+}
+
+async function checkTargets(config: Config, io: Io, served: boolean): Promise<Finding[]> {
+  const { sql, ldap } = config.targets;
+  return [
+    ...(sql ? await checkSql(config, sql) : []),
+    ...(ldap ? await checkLdap(config, ldap, served, io.now()) : []),
+  ];
 }

@@ -3,6 +3,7 @@ import type { RemovalLimit } from '../accounts/guard.ts';
 import type { Mapping } from '../accounts/mapping.ts';
 import type { LogFormat, LogLevel } from '../ops/log.ts';
 import type { ClientCertificate } from './certificate.ts';
+import type { LdapTarget } from './ldap.ts';
 import type { RemovalPolicy } from './schema.ts';
 import type { SqlMapping } from './sql-mapping.ts';
 import type { SqlTarget } from './sql-url.ts';
@@ -45,8 +46,13 @@ export interface Config {
   readonly adminDoor: { readonly host: string; readonly port: number; readonly token: string };
   readonly state: { readonly path: string };
   readonly mapping: Mapping;
-  /** `sqlMapping`: the names of tables and columns, undefined for the standard ones. */
-  readonly targets: { readonly sql: SqlTarget; readonly sqlMapping?: SqlMapping | undefined };
+  readonly targets: {
+    /** Undefined where other targets are set and this one is not. */
+    readonly sql: SqlTarget | undefined;
+    /** The names of tables and columns, undefined for the standard ones. */
+    readonly sqlMapping?: SqlMapping | undefined;
+    readonly ldap: LdapTarget | undefined;
+  };
   readonly timing: { readonly pollMs: number; readonly sweepMs: number; readonly fullResyncMs: number };
   readonly removal: {
     readonly policy: RemovalPolicy;
@@ -59,10 +65,13 @@ export interface Config {
 /** Every value that must never be seen in a log or an answer. */
 export function secretsOf(config: Config): string[] {
   const { credential } = config.azure;
-  const { sql } = config.targets;
+  const { sql, ldap } = config.targets;
   return [
     config.adminDoor.token,
     credential.kind === 'secret' ? credential.secret : credential.privateKey,
-    ...(sql.kind === 'sqlite' ? [] : [sql.url, ...(sql.password === undefined ? [] : [sql.password])]),
+    ...(sql === undefined || sql.kind === 'sqlite'
+      ? []
+      : [sql.url, ...(sql.password === undefined ? [] : [sql.password])]),
+    ...(ldap === undefined ? [] : [ldap.password, ...(ldap.tls === undefined ? [] : [ldap.tls.key])]),
   ];
 }

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { parseRemovalLimit } from '../accounts/guard.ts';
 import { logFormats, logLevels } from '../ops/log.ts';
+import { parseDn, parseLdapPassword } from './ldap.ts';
 import { accept, refuse, type Parsed } from './parsed.ts';
 import { parseSqlUrl } from './sql-url.ts';
 import { cloudNames, parseHttpsOrigin, parseListenHost, parsePort, parsePublicUrl } from './urls.ts';
@@ -35,8 +36,15 @@ export const settingSchemas = {
   ),
   STATE_PATH: required('is not set', parseStatePath),
   MAPPING_FILE: optional(accept),
-  GESPAGE_SQL_URL: required('is not set', parseSqlUrl),
+  GESPAGE_SQL_URL: optional(parseSqlUrl),
   GESPAGE_SQL_MAPPING_FILE: optional(accept),
+  GESPAGE_LDAP_PORT: optional(parsePort),
+  GESPAGE_LDAP_HOST: optional(parseListenHost),
+  GESPAGE_LDAP_BASE_DN: optional(parseDn),
+  GESPAGE_LDAP_BIND_DN: optional(parseDn),
+  GESPAGE_LDAP_BIND_PASSWORD: optional(parseLdapPassword),
+  GESPAGE_LDAP_TLS_CERT: optional(accept),
+  GESPAGE_LDAP_TLS_KEY: optional(accept),
   POLL_SECONDS: number(0.1, 86_400, 'seconds'),
   SWEEP_MINUTES: number(0.01, 1_440, 'minutes'),
   FULL_RESYNC_DAYS: number(0.001, 365, 'days'),

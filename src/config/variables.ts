@@ -72,7 +72,7 @@ export const variables = [
   {
     name: 'GESPAGE_SQL_URL',
     secret: true,
-    default: 'sqlite:./data/gespage.db',
+    defaultNote: '`sqlite:./data/gespage.db` where no other target is set',
     meaning:
       'Database that Gespage reads: `sqlite:PATH`, `postgres://USER:PASSWORD@HOST/DATABASE` or ' +
       '`mysql://USER:PASSWORD@HOST/DATABASE` (MariaDB too)',
@@ -80,6 +80,40 @@ export const variables = [
   {
     name: 'GESPAGE_SQL_MAPPING_FILE',
     meaning: 'JSON file with the names of tables and columns, where they are not the standard ones',
+  },
+  {
+    name: 'GESPAGE_LDAP_PORT',
+    meaning:
+      'Port of the read-only LDAP directory for Gespage, LDAP and LDAPS alike; without it there is none. `0` takes any free one',
+  },
+  {
+    name: 'GESPAGE_LDAP_HOST',
+    defaultNote: '`127.0.0.1`',
+    meaning: 'Address of the LDAP directory; other than this machine only with a certificate',
+  },
+  {
+    name: 'GESPAGE_LDAP_BASE_DN',
+    defaultNote: '`dc=gespage,dc=sync`',
+    meaning: 'Name under which the tree stands; `ou=people` and `ou=groups` are below it',
+  },
+  {
+    name: 'GESPAGE_LDAP_BIND_DN',
+    defaultNote: '`cn=reader,` and the base',
+    meaning: 'Name with which Gespage binds',
+  },
+  {
+    name: 'GESPAGE_LDAP_BIND_PASSWORD',
+    secret: true,
+    defaultNote: 'required with the port',
+    meaning: 'Password with which Gespage binds; `openssl rand -hex 32` makes one',
+  },
+  {
+    name: 'GESPAGE_LDAP_TLS_CERT',
+    meaning: 'PEM file with the certificate of the LDAP directory, its chain behind it',
+  },
+  {
+    name: 'GESPAGE_LDAP_TLS_KEY',
+    meaning: 'PEM file with the private key of that certificate, without a password',
   },
   {
     name: 'POLL_SECONDS',
@@ -125,7 +159,6 @@ export const variableList: readonly (Variable & { readonly name: VariableName })
 
 /** What a later version will understand. To ignore it in silence would leave an operator waiting for a directory that never comes. */
 export const laterVariables: readonly { readonly pattern: RegExp; readonly what: string }[] = [
-  { pattern: /^GESPAGE_LDAP_/, what: 'serve an LDAP directory' },
   { pattern: /^GESPAGE_FILE_PATH$/, what: 'write a CSV or XLSX file' },
   { pattern: /^GESPAGE_TRIGGER_URL(_FILE)?$/, what: "start Gespage's own synchronisation" },
 ];

@@ -63,5 +63,11 @@ export interface Target {
   apply(batch: ChangeBatch): Promise<Applied>;
   /** Rows that this product wrote, after the id `after` (empty at first), at most `limit` ids. */
   holdings(after: string, limit: number): Promise<Holdings>;
+  /**
+   * Only of a target that answers readers itself: lets them in, from its last whole state, and may be called again.
+   * Who calls nothing but the others writes, and is not read meanwhile.
+   * @throws when it cannot listen; the message says what to do.
+   */
+  serve?(): Promise<void>;
   close(): Promise<void>;
 }

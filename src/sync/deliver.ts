@@ -21,6 +21,8 @@ export interface DeliveryOptions {
 
 export interface Delivery {
   readonly target: Target;
+  /** Lets readers in where the target itself answers them, from now on and again after each failure. Never rejects. */
+  serve(): Promise<void>;
   /** Writes the next batch; returns whether there may be more. */
   step(): Promise<'again' | 'idle'>;
   /** Whether the target holds everything that the ledger has. */
@@ -49,12 +51,14 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   let isNoted = false;
   /** Whether the target was told that it is current. */
   let isTold = false;
+  const serving = { isWanted: false, isOn: false };
   /** The ledger is on disk up to this revision. */
   let flushed = -1;
 
   const comparison = createComparison({ ...options, note, onFinished: () => (isTold = false) });
 
   async function step(): Promise<'again' | 'idle'> {
+    await letReadersIn();
     // What the first full round of users has written so far is not decided yet.
     if (rooms.firstUsers.makesAccounts()) return 'idle';
     held ??= await takeUp();
@@ -90,6 +94,12 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     metrics.countTargetWrites(target.name, 'upsert', applied.upserted);
     metrics.countTargetWrites(target.name, 'remove', applied.removed);
     return 'again';
+  }
+
+  async function letReadersIn(): Promise<void> {
+    if (!serving.isWanted || serving.isOn) return;
+    await target.serve?.();
+    serving.isOn = true;
   }
 
   /** A target that showed nothing yet, or was away, learns that it lacks nothing. */
@@ -179,10 +189,20 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     held = undefined;
     isNoted = false;
     isTold = false;
+    serving.isOn = false;
   }
 
   return {
     target,
+    async serve() {
+      serving.isWanted = true;
+      try {
+        await letReadersIn();
+      } catch (error) {
+        targets.failed(target.name, error instanceof Error ? error.message : String(error), now());
+        log.warn('A target cannot be read yet; this is tried again', { target: target.name, error });
+      }
+    },
     step,
     adoptRows,
     isCompared: (read) => comparison.isDone(read),

@@ -355,6 +355,8 @@ export function createEngine(options: EngineOptions): Engine {
 
   return {
     async start(signal = new AbortController().signal) {
+      // What was whole at the last stop is read again at once, whatever else is down.
+      await Promise.all(deliveries.map((delivery) => delivery.serve()));
       await forgetDryRuns(rooms.state.path);
       await subscribeFirst(renewal, signal, log);
       await adoptFirst(deliveries, rooms, signal, log);

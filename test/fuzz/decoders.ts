@@ -5,6 +5,7 @@ const graph = () => import('./decoders/graph.ts');
 const failures = () => import('./decoders/failures.ts');
 const settings = () => import('./decoders/settings.ts');
 const admin = () => import('./decoders/admin.ts');
+const ldap = () => import('./decoders/ldap.ts');
 
 const decoders: Readonly<Record<string, () => Promise<Decoder>>> = {
   'notification batch': async () => (await import('./decoders/notification.ts')).notificationBatch(),
@@ -20,6 +21,9 @@ const decoders: Readonly<Record<string, () => Promise<Decoder>>> = {
   'SQL URL': async () => (await settings()).sqlUrl(),
   'admin API': async () => (await admin()).adminApi(),
   session: async () => (await admin()).session(),
+  'LDAP name': async () => (await ldap()).distinguishedName(),
+  'LDAP message': async () => (await ldap()).ldapMessage(),
+  'LDAP server': async () => (await ldap()).ldapServer(),
 };
 
 export const decoderNames: readonly string[] = Object.keys(decoders);

@@ -14,7 +14,7 @@ export interface SecretWatch {
 
 /** So much of a secret is enough to find it: half of one is a leak as well. */
 const keyLength = 12;
-const secretVariables = /^(AZURE_CLIENT_SECRET|ADMIN_TOKEN|GESPAGE_SQL_URL)$/;
+const secretVariables = /^(AZURE_CLIENT_SECRET|ADMIN_TOKEN|GESPAGE_SQL_URL|GESPAGE_LDAP_BIND_PASSWORD)$/;
 /** What secrets are made of; words of a sentence are shorter, and addresses and ids are looked through. */
 const runs = /[\w.~+/!=@-]{12,}/g;
 /** A signed token, whoever made it. */

@@ -6,6 +6,8 @@ export interface Attribute {
   readonly name: string;
   /** Octets; text is UTF-8. Never empty. */
   readonly values: readonly Buffer[];
+  /** BER of the whole PartialAttribute, where it is kept ready. */
+  readonly encoded?: Buffer;
 }
 
 /** One entry of the tree. */
