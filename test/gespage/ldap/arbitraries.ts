@@ -41,6 +41,7 @@ export const anyFilter: fc.Arbitrary<Buffer> = fc.letrec<{ filter: Buffer }>((ti
 const bases = fc.constantFrom(
   '',
   'dc=gespage,dc=sync',
+  'DC=gespage, dc=SYNC',
   'ou=people,dc=gespage,dc=sync',
   'cn=subschema',
   'cn=x',
@@ -54,7 +55,7 @@ const anyOperation = fc.oneof(
       .record({
         base: bases,
         scope: fc.integer({ min: 0, max: 3 }),
-        filter: anyFilter,
+        filter: fc.oneof(fc.constant(filters.present('objectClass')), anyFilter),
         sizeLimit: fc.constantFrom(0, 1, 5, -1),
         timeLimit: fc.constantFrom(0, 1),
         typesOnly: fc.boolean(),

@@ -182,6 +182,17 @@ describe('a search', () => {
     expect((await raw.search({ scope: 0 })).result.code).toBe(0);
   });
 
+  it('by pages that a bind cuts short leaves no revision behind', async () => {
+    const directory = createMemoryDirectory(largeTree(30));
+    const served = await serve(directory);
+    const raw = await reader(served);
+    const bind = operations.bind(readerDn, readerPassword);
+    raw.send(Buffer.concat([message(10, operations.search({}), paged(5)), message(11, bind)]));
+    for (let answer = await raw.next(); answer?.id !== 11; answer = await raw.next())
+      expect(answer?.code).toBeUndefined();
+    expect(directory.held()).toBe(0);
+  });
+
   it('that fails in mid-way is no success, and is logged', async () => {
     const inner = createMemoryDirectory(makeTree(50));
     const failing: Directory = {
