@@ -76,7 +76,7 @@ export function ldapServer(): Decoder {
       const { server, port } = await served;
       const raw = connectRaw(port);
       raw.send(Buffer.concat(isReader ? [bind, ...octets] : octets));
-      raw.socket.end();
+      await raw.endWhenQuiet();
       let found = 0;
       let answers = 0;
       for (let answer = await raw.next(); answer !== undefined; answer = await raw.next()) {

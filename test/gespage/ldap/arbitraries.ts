@@ -41,6 +41,7 @@ export const anyFilter: fc.Arbitrary<Buffer> = fc.letrec<{ filter: Buffer }>((ti
 const bases = fc.constantFrom(
   '',
   'dc=gespage,dc=sync',
+  'DC=gespage, dc=SYNC',
   'ou=people,dc=gespage,dc=sync',
   'cn=subschema',
   'cn=x',
@@ -54,7 +55,7 @@ const anyOperation = fc.oneof(
       .record({
         base: bases,
         scope: fc.integer({ min: 0, max: 3 }),
-        filter: anyFilter,
+        filter: fc.oneof(fc.constant(filters.present('objectClass')), anyFilter),
         sizeLimit: fc.constantFrom(0, 1, 5, -1),
         timeLimit: fc.constantFrom(0, 1),
         typesOnly: fc.boolean(),
@@ -111,9 +112,13 @@ const change: fc.Arbitrary<Change> = fc.oneof(
   }),
 );
 
-/** The same, left alone or changed up to four times. */
+/** The same, most left alone, the others changed up to three times. */
 export function mutated(whole: fc.Arbitrary<Buffer>): fc.Arbitrary<Buffer> {
+  const changes = fc.oneof(
+    { weight: 3, arbitrary: fc.constant<Change[]>([]) },
+    { weight: 2, arbitrary: fc.array(change, { minLength: 1, maxLength: 3 }) },
+  );
   return fc
-    .tuple(whole, fc.array(change, { maxLength: 4 }))
-    .map(([octets, changes]) => changes.reduce((before, next) => next(before), octets));
+    .tuple(whole, changes)
+    .map(([octets, made]) => made.reduce((before, next) => next(before), octets));
 }

@@ -182,6 +182,17 @@ describe('a search', () => {
     expect((await raw.search({ scope: 0 })).result.code).toBe(0);
   });
 
+  it('by pages that a bind cuts short leaves no revision behind', async () => {
+    const directory = createMemoryDirectory(largeTree(30));
+    const served = await serve(directory);
+    const raw = await reader(served);
+    const bind = operations.bind(readerDn, readerPassword);
+    raw.send(Buffer.concat([message(10, operations.search({}), paged(5)), message(11, bind)]));
+    for (let answer = await raw.next(); answer?.id !== 11; answer = await raw.next())
+      expect(answer?.code).toBeUndefined();
+    expect(directory.held()).toBe(0);
+  });
+
   it('that fails in mid-way is no success, and is logged', async () => {
     const inner = createMemoryDirectory(makeTree(50));
     const failing: Directory = {
@@ -243,7 +254,7 @@ describe('mutated requests', () => {
       fc.asyncProperty(fc.array(mutated(requests), { minLength: 1, maxLength: 12 }), async (octets) => {
         const raw = connectRaw(served.port);
         for (const one of octets) raw.send(one);
-        raw.socket.end();
+        await raw.endWhenQuiet();
         for (let answer = await raw.next(); answer !== undefined; answer = await raw.next()) {
           tags.set(answer.tag, (tags.get(answer.tag) ?? 0) + 1);
           if (answer.entry !== undefined) expect(['', 'cn=subschema']).toContain(answer.entry.dn);
@@ -271,7 +282,7 @@ describe('mutated requests', () => {
       fc.asyncProperty(fc.array(mutated(requests), { minLength: 1, maxLength: 12 }), async (octets) => {
         const raw = connectRaw(served.port);
         raw.send(Buffer.concat([bind, ...octets]));
-        raw.socket.end();
+        await raw.endWhenQuiet();
         while ((await raw.next()) !== undefined);
       }),
       { numRuns: 300 },

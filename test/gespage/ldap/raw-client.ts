@@ -1,5 +1,6 @@
 // Owns an LDAP client for tests that sends exactly the octets it is given, and takes answers apart.
 import { connect, type Socket } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
 import { createBerReader } from '../../../src/gespage/ldap/wire/ber-reader.ts';
 import { boolean, element, integer, octets } from '../../../src/gespage/ldap/wire/ber-writer.ts';
@@ -166,6 +167,8 @@ export interface RawClient {
   search(options: SearchOptions, ...controls: Buffer[]): Promise<SearchAnswer>;
   /** Binds as the reader. */
   bind(): Promise<void>;
+  /** Closes this side once nothing more comes; for servers in this process. */
+  endWhenQuiet(): Promise<void>;
   close(): void;
   readonly closed: Promise<void>;
 }
@@ -176,6 +179,9 @@ export function connectRaw(port: number, options: { ca?: string; host?: string }
   return talkOver(ca === undefined ? connect(port, host) : connectTls({ port, host, ca }));
 }
 
+/** Turns of the event loop in which nothing came. */
+const quietTurns = 12;
+
 /** The same over a socket that is there already. */
 export function talkOver(socket: Socket): RawClient {
   const framer = createFramer(2 ** 30);
@@ -183,7 +189,9 @@ export function talkOver(socket: Socket): RawClient {
   let isClosed = false;
   let wake: (() => void) | undefined;
   let lastId = 0;
+  let received = 0;
   socket.on('data', (chunk: Buffer) => {
+    received += 1;
     framer.push(chunk);
     // A server may also answer in TLS, which is not for this client.
     if (ready.length === 0 && framer.pending() === chunk.length && chunk[0] !== 0x30) return;
@@ -229,6 +237,14 @@ export function talkOver(socket: Socket): RawClient {
     async bind() {
       const { code } = await client.ask(operations.bind(readerDn, readerPassword));
       if (code !== 0) throw new Error(`the bind gave ${code}`);
+    },
+    async endWhenQuiet() {
+      for (let quiet = 0, before = received; quiet < quietTurns && !isClosed; quiet += 1) {
+        await nextTurn();
+        if (received !== before) quiet = 0;
+        before = received;
+      }
+      socket.end();
     },
     close: () => void socket.destroy(),
     closed,

@@ -114,6 +114,8 @@ async function runPage(
     const walked = await walk(id, request, base, { ...start, most: paging?.size ?? Infinity }, room);
     if (paging === undefined || walked.code !== 'success') return { result: { code: walked.code } };
     if (!walked.more) return { result: { code: 'success' }, control: writePaging(Buffer.alloc(0)) };
+    // Whoever is gone meanwhile comes back for no page, and nobody would give this one up.
+    room.signal.throwIfAborted();
     const { snapshot } = start;
     const cookie = room.shelf.park(room.owner, { snapshot, identity, after: walked.last, sent: walked.sent });
     isParked = true;
