@@ -6,6 +6,8 @@ import { compileMapping, type CompiledMapping } from './accounts/decide.ts';
 import { fieldNames } from './accounts/model.ts';
 import { createAdmin } from './admin/app.ts';
 import { type Config } from './config.ts';
+import { createFileTarget } from './gespage/file/create-file-target.ts';
+import { fileStagingPath } from './gespage/file/staging.ts';
 import { createSqlTarget } from './gespage/sql/create-sql-target.ts';
 import { createThreadedSqlTarget } from './gespage/sql/threaded-target.ts';
 import type { Target } from './gespage/target.ts';
@@ -94,7 +96,7 @@ export function openParts(config: Config, log: Log): Parts {
       if (event.throttledMs !== undefined) metrics.addGraphThrottling(event.throttledMs / 1000);
     },
   });
-  const targets = [createTarget(config, mapping)];
+  const targets = createTargets(config, mapping, log);
   const engine = createEngine({
     rooms,
     graph: graphSide(client, rooms, mapping),
@@ -138,12 +140,20 @@ export function openParts(config: Config, log: Log): Parts {
   };
 }
 
-function createTarget(config: Config, mapping: CompiledMapping): Target {
-  const { sql } = config.targets;
+function createTargets(config: Config, mapping: CompiledMapping, log: Log): Target[] {
+  const { sql, file } = config.targets;
   const fields = fieldNames.filter((name) => !mapping.ownedFields.includes(name));
-  return sql.kind === 'sqlite'
-    ? createThreadedSqlTarget('sqlite', { url: `sqlite:${sql.path}`, fields })
-    : createSqlTarget({ url: sql.url, fields });
+  const targets: Target[] = [];
+  if (sql?.kind === 'sqlite')
+    targets.push(createThreadedSqlTarget('sqlite', { url: `sqlite:${sql.path}`, fields }));
+  else if (sql) targets.push(createSqlTarget({ url: sql.url, fields }));
+  if (file) {
+    const stagingPath = fileStagingPath(config.state.path);
+    const staging = createThreadedSqlTarget('file', { url: `sqlite:${stagingPath}`, fields });
+    const { file: format } = mapping.mapping;
+    targets.push(createFileTarget({ ...file, staging, stagingPath, format, fields, now: Date.now, log }));
+  }
+  return targets;
 }
 
 function graphSide(client: GraphClient, rooms: StateRooms, mapping: CompiledMapping): GraphSide {

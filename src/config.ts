@@ -6,6 +6,7 @@ import { parseClientCertificate, type ClientCertificate } from './config/certifi
 import { collectVariables, readNamedFile, type Environment, type FileReader } from './config/environment.ts';
 import type { Config, Credential } from './config/model.ts';
 import { isGuid, settingSchemas, type Settings } from './config/schema.ts';
+import type { SqlTarget } from './config/sql-url.ts';
 import { areOfDifferentClouds, clouds, isLoopback, isMicrosoftAuthority } from './config/urls.ts';
 import { variableList, type VariableName } from './config/variables.ts';
 
@@ -164,6 +165,11 @@ function chooseCredential(
   return secret === undefined ? undefined : { kind: 'secret', secret };
 }
 
+/** The embedded database is there for a first look: where another target is set, nobody would read it. */
+function chooseSql({ GESPAGE_SQL_URL: sql, GESPAGE_FILE_PATH: file }: Settings): SqlTarget | undefined {
+  return sql ?? (file === undefined ? { kind: 'sqlite', path: './data/gespage.db' } : undefined);
+}
+
 const secondMs = 1_000;
 const minuteMs = 60 * secondMs;
 const dayMs = 24 * 60 * minuteMs;
@@ -196,7 +202,7 @@ function arrange(settings: Settings, credential: Credential, mapping: Mapping): 
     adminDoor: { host: settings.ADMIN_HOST, port: settings.ADMIN_PORT, token: settings.ADMIN_TOKEN },
     state: { path: settings.STATE_PATH },
     mapping,
-    targets: { sql: settings.GESPAGE_SQL_URL },
+    targets: { sql: chooseSql(settings), file: settings.GESPAGE_FILE_PATH },
     timing: {
       pollMs: Math.round(settings.POLL_SECONDS * secondMs),
       sweepMs: Math.round(settings.SWEEP_MINUTES * minuteMs),

@@ -1,7 +1,8 @@
 // Owns the mapping file: its shape, its defaults, its check in plain words, and what Graph must be asked for.
 import { z } from 'zod';
+import { fileSection, findOwnedColumns } from './file-format.ts';
 import { explainIssue } from './mapping-problems.ts';
-import type { FieldName } from './model.ts';
+import { type FieldName, fieldNames } from './model.ts';
 import { commonProperties, findNameProblem, propertyNamePattern, rootProperty } from './property-names.ts';
 import { isObjectId } from './scope.ts';
 
@@ -101,7 +102,12 @@ const groups = z
 
 /** The mapping file as editors and {@link parseMapping} see it; `$schema` is for editors alone. */
 export const mappingSchema = z
-  .strictObject({ $schema: z.string().optional(), scope, login, fields, groups })
+  .strictObject({ $schema: z.string().optional(), scope, login, fields, groups, file: fileSection })
+  .superRefine(({ fields: rules, file }, context) => {
+    const owned = fieldNames.filter((name) => rules[name].length === 0);
+    for (const { column, message } of findOwnedColumns(file, owned))
+      context.addIssue({ code: 'custom', path: ['file', 'columns', column], message });
+  })
   .meta({
     title: 'Mapping of gespage-graph-sync',
     description: 'Who gets a Gespage account, with which login, fields and groups',

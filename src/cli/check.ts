@@ -4,10 +4,12 @@ import { compileMapping } from '../accounts/decide.ts';
 import { fieldNames } from '../accounts/model.ts';
 import { unmatchedPatterns } from '../accounts/scope.ts';
 import { type Config, readConfig } from '../config.ts';
+import type { SqlTarget } from '../config/sql-url.ts';
 import { createSqlTarget } from '../gespage/sql/create-sql-target.ts';
 import { StateError } from '../state/database.ts';
 import { viewStreams } from '../state/overview.ts';
 import { wayBack } from '../state/trouble.ts';
+import { checkFile } from './check-file.ts';
 import { checkGraph } from './check-graph.ts';
 import { checkPublicUrl } from './check-public.ts';
 import { isServed, withRooms } from './database.ts';
@@ -37,7 +39,7 @@ export async function check(io: Io): Promise<Outcome> {
   io.progress('asking Microsoft …');
   findings.push(...(await checkGraph(config, io)));
   if (config.mode === 'notifications') io.progress('asking PUBLIC_URL …');
-  findings.push(...(await checkPublicUrl(config, io, served)), await checkTarget(config));
+  findings.push(...(await checkPublicUrl(config, io, served)), ...(await checkTargets(config)));
   return conclude(findings, findings.some(({ verdict }) => verdict === 'failed') ? 1 : 0);
 }
 
@@ -107,8 +109,12 @@ function checkGroupNames({ mapping }: Config, groups: Parameters<typeof unmatche
   });
 }
 
-async function checkTarget(config: Config): Promise<Finding> {
-  const { sql } = config.targets;
+async function checkTargets(config: Config): Promise<Finding[]> {
+  const { sql, file } = config.targets;
+  return [...(sql ? [await checkSql(config, sql)] : []), ...(file ? [await checkFile(file.path)] : [])];
+}
+
+async function checkSql(config: Config, sql: SqlTarget): Promise<Finding> {
   const { ownedFields } = compileMapping(config.mapping);
   const target = createSqlTarget({
     url: sql.kind === 'sqlite' ? `sqlite:${sql.path}` : sql.url,

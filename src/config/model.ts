@@ -3,6 +3,7 @@ import type { RemovalLimit } from '../accounts/guard.ts';
 import type { Mapping } from '../accounts/mapping.ts';
 import type { LogFormat, LogLevel } from '../ops/log.ts';
 import type { ClientCertificate } from './certificate.ts';
+import type { FileTarget } from './file-path.ts';
 import type { RemovalPolicy } from './schema.ts';
 import type { SqlTarget } from './sql-url.ts';
 import type { CloudName } from './urls.ts';
@@ -44,7 +45,11 @@ export interface Config {
   readonly adminDoor: { readonly host: string; readonly port: number; readonly token: string };
   readonly state: { readonly path: string };
   readonly mapping: Mapping;
-  readonly targets: { readonly sql: SqlTarget };
+  readonly targets: {
+    /** Undefined where other targets are set and this one is not. */
+    readonly sql: SqlTarget | undefined;
+    readonly file: FileTarget | undefined;
+  };
   readonly timing: { readonly pollMs: number; readonly sweepMs: number; readonly fullResyncMs: number };
   readonly removal: {
     readonly policy: RemovalPolicy;
@@ -61,6 +66,8 @@ export function secretsOf(config: Config): string[] {
   return [
     config.adminDoor.token,
     credential.kind === 'secret' ? credential.secret : credential.privateKey,
-    ...(sql.kind === 'sqlite' ? [] : [sql.url, ...(sql.password === undefined ? [] : [sql.password])]),
+    ...(sql === undefined || sql.kind === 'sqlite'
+      ? []
+      : [sql.url, ...(sql.password === undefined ? [] : [sql.password])]),
   ];
 }

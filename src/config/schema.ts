@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { parseRemovalLimit } from '../accounts/guard.ts';
 import { logFormats, logLevels } from '../ops/log.ts';
+import { parseFilePath } from './file-path.ts';
 import { accept, refuse, type Parsed } from './parsed.ts';
 import { parseSqlUrl } from './sql-url.ts';
 import { cloudNames, parseHttpsOrigin, parseListenHost, parsePort, parsePublicUrl } from './urls.ts';
@@ -35,7 +36,8 @@ export const settingSchemas = {
   ),
   STATE_PATH: required('is not set', parseStatePath),
   MAPPING_FILE: optional(accept),
-  GESPAGE_SQL_URL: required('is not set', parseSqlUrl),
+  GESPAGE_SQL_URL: optional(parseSqlUrl),
+  GESPAGE_FILE_PATH: optional(parseFilePath),
   POLL_SECONDS: number(0.1, 86_400, 'seconds'),
   SWEEP_MINUTES: number(0.01, 1_440, 'minutes'),
   FULL_RESYNC_DAYS: number(0.001, 365, 'days'),

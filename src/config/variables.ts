@@ -72,10 +72,14 @@ export const variables = [
   {
     name: 'GESPAGE_SQL_URL',
     secret: true,
-    default: 'sqlite:./data/gespage.db',
+    defaultNote: '`sqlite:./data/gespage.db` where no other target is set',
     meaning:
       'Database that Gespage reads: `sqlite:PATH`, `postgres://USER:PASSWORD@HOST/DATABASE` or ' +
       '`mysql://USER:PASSWORD@HOST/DATABASE` (MariaDB too)',
+  },
+  {
+    name: 'GESPAGE_FILE_PATH',
+    meaning: 'File for Gespage, ending in `.csv` or `.xlsx`; the mapping file says how it looks',
   },
   {
     name: 'POLL_SECONDS',
@@ -122,7 +126,6 @@ export const variableList: readonly (Variable & { readonly name: VariableName })
 /** What a later version will understand. To ignore it in silence would leave an operator waiting for a directory that never comes. */
 export const laterVariables: readonly { readonly pattern: RegExp; readonly what: string }[] = [
   { pattern: /^GESPAGE_LDAP_/, what: 'serve an LDAP directory' },
-  { pattern: /^GESPAGE_FILE_PATH$/, what: 'write a CSV or XLSX file' },
   { pattern: /^GESPAGE_SQL_MAPPING_FILE$/, what: 'use other table and column names than the standard ones' },
   { pattern: /^GESPAGE_TRIGGER_URL(_FILE)?$/, what: "start Gespage's own synchronisation" },
 ];

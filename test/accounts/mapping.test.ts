@@ -28,6 +28,7 @@ const contractDefaults = {
     homeDirectory: [],
   },
   groups: { publish: [], nested: true },
+  file: { delimiter: ';', encoding: 'utf-8', bom: true, enabled: ['1', '0'], includeDisabled: true },
 };
 
 const appId = '0123456789abcdef0123456789ABCDEF';

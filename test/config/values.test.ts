@@ -122,6 +122,7 @@ describe('the target', () => {
     ),
   ])('that is let in here is not refused by the target: %s', (url) => {
     const { sql } = configOf({ GESPAGE_SQL_URL: url }).targets;
+    if (sql === undefined) throw new Error('there is no SQL target');
     expect(() => parseSqlUrl(sql.kind === 'sqlite' ? `sqlite:${sql.path}` : sql.url)).not.toThrow();
   });
 

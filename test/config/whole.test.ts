@@ -27,7 +27,7 @@ describe('the smallest configuration', () => {
       publicDoor: { host: '0.0.0.0', port: 8080, urls: undefined },
       adminDoor: { host: '127.0.0.1', port: 8081, token },
       state: { path: './data/state.db' },
-      targets: { sql: { kind: 'sqlite', path: './data/gespage.db' } },
+      targets: { sql: { kind: 'sqlite', path: './data/gespage.db' }, file: undefined },
       timing: { pollMs: 60_000, sweepMs: 900_000, fullResyncMs: 604_800_000 },
       removal: { policy: 'disable', graceMs: 2_592_000_000, limit: { kind: 'percent', p: 5 } },
       log: { level: 'info', format: 'json' },
