@@ -11,6 +11,7 @@ import { fileStagingPath } from './gespage/file/staging.ts';
 import { createSqlTarget } from './gespage/sql/create-sql-target.ts';
 import { createThreadedSqlTarget } from './gespage/sql/threaded-target.ts';
 import type { Target } from './gespage/target.ts';
+import { createTriggerCall } from './gespage/trigger.ts';
 import { createGraphClient, type GraphClient } from './graph/client.ts';
 import { readDelta } from './graph/delta.ts';
 import { lookUpDeletedUsers, lookUpUsers } from './graph/lookups.ts';
@@ -102,6 +103,7 @@ export function openParts(config: Config, log: Log): Parts {
     graph: graphSide(client, rooms, mapping),
     mapping,
     targets,
+    ...(config.trigger && { callTrigger: createTriggerCall(config.trigger) }),
     removal: {
       policy: config.removal.policy,
       graceDays: config.removal.graceMs / 86_400_000,

@@ -203,6 +203,7 @@ function arrange(settings: Settings, credential: Credential, mapping: Mapping): 
     state: { path: settings.STATE_PATH },
     mapping,
     targets: { sql: chooseSql(settings), file: settings.GESPAGE_FILE_PATH },
+    trigger: settings.GESPAGE_TRIGGER_URL,
     timing: {
       pollMs: Math.round(settings.POLL_SECONDS * secondMs),
       sweepMs: Math.round(settings.SWEEP_MINUTES * minuteMs),

@@ -13,6 +13,7 @@ import { checkFile } from './check-file.ts';
 import { checkGraph } from './check-graph.ts';
 import { checkPublicUrl } from './check-public.ts';
 import { isServed, withRooms } from './database.ts';
+import { checkTrigger } from './check-trigger.ts';
 import { failed, type Finding, note, ok } from './finding.ts';
 import type { Io, Outcome } from './io.ts';
 import { alignColumns } from './table.ts';
@@ -40,6 +41,7 @@ export async function check(io: Io): Promise<Outcome> {
   findings.push(...(await checkGraph(config, io)));
   if (config.mode === 'notifications') io.progress('asking PUBLIC_URL …');
   findings.push(...(await checkPublicUrl(config, io, served)), ...(await checkTargets(config)));
+  if (config.trigger) findings.push(await checkTrigger(config.trigger));
   return conclude(findings, findings.some(({ verdict }) => verdict === 'failed') ? 1 : 0);
 }
 

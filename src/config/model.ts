@@ -6,6 +6,7 @@ import type { ClientCertificate } from './certificate.ts';
 import type { FileTarget } from './file-path.ts';
 import type { RemovalPolicy } from './schema.ts';
 import type { SqlTarget } from './sql-url.ts';
+import type { Trigger } from './trigger-url.ts';
 import type { CloudName } from './urls.ts';
 
 /** How the application proves who it is. */
@@ -50,6 +51,7 @@ export interface Config {
     readonly sql: SqlTarget | undefined;
     readonly file: FileTarget | undefined;
   };
+  readonly trigger: Trigger | undefined;
   readonly timing: { readonly pollMs: number; readonly sweepMs: number; readonly fullResyncMs: number };
   readonly removal: {
     readonly policy: RemovalPolicy;
@@ -63,9 +65,13 @@ export interface Config {
 export function secretsOf(config: Config): string[] {
   const { credential } = config.azure;
   const { sql } = config.targets;
+  const { trigger } = config;
   return [
     config.adminDoor.token,
     credential.kind === 'secret' ? credential.secret : credential.privateKey,
+    ...(trigger === undefined
+      ? []
+      : [trigger.url, ...Object.values(trigger.credentials ?? {})].filter(Boolean)),
     ...(sql === undefined || sql.kind === 'sqlite'
       ? []
       : [sql.url, ...(sql.password === undefined ? [] : [sql.password])]),

@@ -5,6 +5,7 @@ import { logFormats, logLevels } from '../ops/log.ts';
 import { parseFilePath } from './file-path.ts';
 import { accept, refuse, type Parsed } from './parsed.ts';
 import { parseSqlUrl } from './sql-url.ts';
+import { parseTriggerUrl } from './trigger-url.ts';
 import { cloudNames, parseHttpsOrigin, parseListenHost, parsePort, parsePublicUrl } from './urls.ts';
 import type { VariableName } from './variables.ts';
 
@@ -38,6 +39,7 @@ export const settingSchemas = {
   MAPPING_FILE: optional(accept),
   GESPAGE_SQL_URL: optional(parseSqlUrl),
   GESPAGE_FILE_PATH: optional(parseFilePath),
+  GESPAGE_TRIGGER_URL: optional(parseTriggerUrl),
   POLL_SECONDS: number(0.1, 86_400, 'seconds'),
   SWEEP_MINUTES: number(0.01, 1_440, 'minutes'),
   FULL_RESYNC_DAYS: number(0.001, 365, 'days'),

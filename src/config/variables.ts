@@ -82,6 +82,13 @@ export const variables = [
     meaning: 'File for Gespage, ending in `.csv` or `.xlsx`; the mapping file says how it looks',
   },
   {
+    name: 'GESPAGE_TRIGGER_URL',
+    secret: true,
+    meaning:
+      'Called by POST after the targets changed, for a program of yours that starts the synchronisation of Gespage: ' +
+      '`https://USER:PASSWORD@HOST/PATH` (`http` within a private network)',
+  },
+  {
     name: 'POLL_SECONDS',
     default: '60',
     meaning: 'Seconds between two delta rounds in polling mode, 0.1 to 86400',
@@ -127,5 +134,4 @@ export const variableList: readonly (Variable & { readonly name: VariableName })
 export const laterVariables: readonly { readonly pattern: RegExp; readonly what: string }[] = [
   { pattern: /^GESPAGE_LDAP_/, what: 'serve an LDAP directory' },
   { pattern: /^GESPAGE_SQL_MAPPING_FILE$/, what: 'use other table and column names than the standard ones' },
-  { pattern: /^GESPAGE_TRIGGER_URL(_FILE)?$/, what: "start Gespage's own synchronisation" },
 ];

@@ -12,6 +12,7 @@ export function findProblems(status: Omit<Status, 'problems'>): string[] {
     ...subscriptionProblems(status),
     ...streamProblems(status),
     ...targetProblems(status),
+    ...triggerProblems(status),
     ...peopleProblems(status),
   ];
 }
@@ -88,6 +89,14 @@ function targetProblems({ targets, refusals }: Pick<Status, 'targets' | 'refusal
         'reason; after it is mended, "gespage-sync resync" offers them again.',
     );
   return problems;
+}
+
+function triggerProblems({ trigger }: Pick<Status, 'trigger'>): string[] {
+  if (trigger?.failingSince == null) return [];
+  return [
+    `The trigger cannot be called since ${trigger.failingSince} and is tried again; Gespage learns of changes by its own ` +
+      `schedule meanwhile. ${trigger.error ?? ''}`.trimEnd(),
+  ];
 }
 
 function peopleProblems({ issues, hiddenGroups }: Pick<Status, 'issues' | 'hiddenGroups'>): string[] {

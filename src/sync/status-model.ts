@@ -21,6 +21,8 @@ export interface Status {
   /** Microsoft asked to be left alone until then; null when it does not. */
   readonly pausedUntil: string | null;
   readonly targets: readonly TargetStatus[];
+  /** Calls of GESPAGE_TRIGGER_URL; null where there was none. */
+  readonly trigger: TriggerStatus | null;
   readonly holds: readonly HoldStatus[];
   readonly runs: readonly RunStatus[];
   /** Receipt of a notification to the commit at a target; null before the first one and outside the service. */
@@ -109,6 +111,15 @@ export interface TargetStatus {
   readonly comparedAt: string | null;
   /** Rows that this comparison found wrong, and put right. */
   readonly repaired: number;
+}
+
+export interface TriggerStatus {
+  /** When a call was last understood. */
+  readonly calledAt: string | null;
+  /** HTTP status of that call. */
+  readonly status: number | null;
+  readonly failingSince: string | null;
+  readonly error: string | null;
 }
 
 export interface HoldStatus {

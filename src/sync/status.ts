@@ -11,7 +11,15 @@ import type { StateRooms } from '../state/rooms.ts';
 import type { RunRow } from '../state/runs.ts';
 import type { Engine } from './engine.ts';
 import { findProblems } from './problems.ts';
-import type { JobStatus, RunStatus, Status, StreamStatus, SubscriptionStatus } from './status-model.ts';
+import type {
+  JobStatus,
+  RunStatus,
+  Status,
+  StreamStatus,
+  SubscriptionStatus,
+  TriggerStatus,
+} from './status-model.ts';
+import { readTriggerRecord } from './trigger-record.ts';
 
 export type { JobStatus, RunStatus, Status, StreamStatus, SubscriptionStatus } from './status-model.ts';
 
@@ -149,6 +157,7 @@ function assemble({ rooms, engine, metrics, mode }: StatusOptions, counted: Coun
       comparedAt: isoOrNull(row.comparedAt),
       repaired: row.repaired,
     })),
+    trigger: describeTrigger(rooms),
     holds: removals
       .list(100)
       .filter((hold) => hold.status === 'open')
@@ -181,6 +190,13 @@ function assemble({ rooms, engine, metrics, mode }: StatusOptions, counted: Coun
     hiddenGroups: { count: counted.hidden.length, first: counted.hidden.slice(0, firstFew) },
   };
   return { ...status, problems: findProblems(status) };
+}
+
+function describeTrigger(rooms: StateRooms): TriggerStatus | null {
+  const record = readTriggerRecord(rooms);
+  if (!record) return null;
+  const { calledAt, status, failingSince, error } = record;
+  return { calledAt: isoOrNull(calledAt), status, failingSince: isoOrNull(failingSince), error };
 }
 
 function describeJobs(engine: Pick<Engine, 'loops'>): JobStatus[] {
