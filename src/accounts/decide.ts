@@ -56,6 +56,8 @@ const enabledUnknown: Decision = {
 /** Prepares a mapping once, so that judging a user costs no more than reading the properties. */
 export function compileMapping(mapping: Mapping): CompiledMapping {
   const isExcluded = compileUserPatterns(mapping.scope.exclude);
+  const isPublished = compilePatterns(mapping.groups.publish);
+  const isNever = compilePatterns(mapping.groups.never);
   const readLogin = compileLogin(mapping.login);
   const readFields = compileFields(mapping.fields);
   const guestsStayOut = !mapping.scope.includeGuests;
@@ -85,7 +87,7 @@ export function compileMapping(mapping: Mapping): CompiledMapping {
     mapping,
     everyoneInScope: mapping.scope.groups.length === 0,
     isScopeGroup: compilePatterns(mapping.scope.groups),
-    isPublishedGroup: compilePatterns(mapping.groups.publish),
+    isPublishedGroup: (group) => isPublished(group) && !isNever(group),
     selected: selectedProperties(mapping),
     ownedFields: fieldNames.filter((name) => mapping.fields[name].length === 0),
     decide,

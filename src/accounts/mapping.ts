@@ -93,6 +93,10 @@ const groups = z
       .array(groupPattern)
       .default([])
       .meta({ description: 'Groups that Gespage gets; a Gespage group can carry administrator rights' }),
+    never: z
+      .array(groupPattern)
+      .default([])
+      .meta({ description: 'Groups that Gespage never gets, even where publish means them too' }),
     nested: z
       .boolean()
       .default(true)

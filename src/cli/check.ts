@@ -96,6 +96,7 @@ function checkGroupNames({ mapping }: Config, groups: Parameters<typeof unmatche
     [
       ['scope.groups', mapping.scope.groups],
       ['groups.publish', mapping.groups.publish],
+      ['groups.never', mapping.groups.never],
     ] as const
   ).flatMap(([place, patterns]) => {
     const unknown = unmatchedPatterns(patterns, groups);

@@ -8,6 +8,7 @@ export function findProblems(status: Omit<Status, 'problems'>): string[] {
     ...(status.storage === null ? [] : [status.storage]),
     ...holdProblems(status),
     ...groupProblems(status),
+    ...groupNameProblems(status),
     ...credentialProblems(status),
     ...subscriptionProblems(status),
     ...streamProblems(status),
@@ -40,6 +41,15 @@ function groupProblems({ refusedGroupLoss: loss }: Pick<Status, 'refusedGroupLos
     `The full round of groups at ${loss.at} lacked ${loss.unseen.toLocaleString('en')} of ` +
       `${loss.known.toLocaleString('en')} memberships, so it was not believed and they are kept. Look at the groups in ` +
       'Entra ID; if they are really gone, run "gespage-sync resync": it takes them away.',
+  ];
+}
+
+function groupNameProblems({ renamedGroups: { count, first } }: Pick<Status, 'renamedGroups'>): string[] {
+  const [one] = first;
+  if (one === undefined) return [];
+  return [
+    `${count === 1 ? 'One published group has' : `${count} published groups have`} a name that another one has too, and so ` +
+      `another name at the targets: ${one.wanted} is ${one.name}. Rename one of them in Entra ID, or publish one alone.`,
   ];
 }
 

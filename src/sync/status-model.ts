@@ -61,6 +61,11 @@ export interface Status {
   readonly credentialExpiresAt: string | null;
   /** A full round of groups that was not believed: how many memberships it lacked, of how many. */
   readonly refusedGroupLoss: { readonly at: string; readonly unseen: number; readonly known: number } | null;
+  /** Published groups that share a name in the tenant and so have another one at the targets. */
+  readonly renamedGroups: {
+    readonly count: number;
+    readonly first: readonly { readonly id: string; readonly name: string; readonly wanted: string }[];
+  };
   readonly hiddenGroups: { readonly count: number; readonly first: readonly string[] };
 }
 

@@ -113,6 +113,7 @@ export function isoOrNull(ms: number | null | undefined): string | null {
 interface Counted {
   readonly counts: Status['counts'];
   readonly hidden: readonly string[];
+  readonly renamed: Status['renamedGroups']['first'];
 }
 
 function countAll({ directory, ledger }: StateRooms): Counted {
@@ -123,6 +124,7 @@ function countAll({ directory, ledger }: StateRooms): Counted {
       enabledAccounts: ledger.countEnabled(),
     },
     hidden: directory.hiddenGroups(),
+    renamed: ledger.renamedGroups(),
   };
 }
 
@@ -187,6 +189,7 @@ function assemble({ rooms, engine, metrics, mode }: StatusOptions, counted: Coun
     },
     credentialExpiresAt: engine?.credentialExpiresAt?.toISOString() ?? null,
     refusedGroupLoss: loss === undefined ? null : { ...loss, at: iso(loss.at) },
+    renamedGroups: { count: counted.renamed.length, first: counted.renamed.slice(0, firstFew) },
     hiddenGroups: { count: counted.hidden.length, first: counted.hidden.slice(0, firstFew) },
   };
   return { ...status, problems: findProblems(status) };

@@ -27,7 +27,7 @@ const contractDefaults = {
     printCode: [],
     homeDirectory: [],
   },
-  groups: { publish: [], nested: true },
+  groups: { publish: [], never: [], nested: true },
   file: { delimiter: ';', encoding: 'utf-8', bom: true, enabled: ['1', '0'], includeDisabled: true },
 };
 
