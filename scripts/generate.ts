@@ -3,6 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { format, resolveConfig } from 'prettier';
 import { z } from 'zod';
 import { mappingSchema } from '../src/accounts/mapping.ts';
+import { sqlMappingSchema } from '../src/config/sql-mapping.ts';
 
 /** A file made from the code; `path` is relative to the repository's root. */
 export interface GeneratedFile {
@@ -12,14 +13,15 @@ export interface GeneratedFile {
 
 /** Add further generated files here; prettier lays them out by their ending. */
 export const generatedFiles: readonly GeneratedFile[] = [
-  { path: 'mapping.schema.json', render: renderMappingSchema },
+  { path: 'mapping.schema.json', render: () => renderSchema(mappingSchema) },
+  { path: 'sql-mapping.schema.json', render: () => renderSchema(sqlMappingSchema) },
 ];
 
 const root = new URL('../', import.meta.url);
 
-function renderMappingSchema(): string {
+function renderSchema(schema: z.ZodType): string {
   // Editors know draft 7 best; `input`, since what has a default may be left out of the file.
-  return JSON.stringify(z.toJSONSchema(mappingSchema, { target: 'draft-7', io: 'input' }), null, 2);
+  return JSON.stringify(z.toJSONSchema(schema, { target: 'draft-7', io: 'input' }), null, 2);
 }
 
 /** The exact text that the file should have. */

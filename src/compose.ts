@@ -143,12 +143,14 @@ export function openParts(config: Config, log: Log): Parts {
 }
 
 function createTargets(config: Config, mapping: CompiledMapping, log: Log): Target[] {
-  const { sql, file } = config.targets;
+  const { sql, sqlMapping, file } = config.targets;
   const fields = fieldNames.filter((name) => !mapping.ownedFields.includes(name));
   const targets: Target[] = [];
   if (sql?.kind === 'sqlite')
-    targets.push(createThreadedSqlTarget('sqlite', { url: `sqlite:${sql.path}`, fields }));
-  else if (sql) targets.push(createSqlTarget({ url: sql.url, fields }));
+    targets.push(
+      createThreadedSqlTarget('sqlite', { url: `sqlite:${sql.path}`, fields, mapping: sqlMapping }),
+    );
+  else if (sql) targets.push(createSqlTarget({ url: sql.url, fields, mapping: sqlMapping }));
   if (file) {
     const stagingPath = fileStagingPath(config.state.path);
     const staging = createThreadedSqlTarget('file', { url: `sqlite:${stagingPath}`, fields });

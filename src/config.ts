@@ -6,6 +6,7 @@ import { parseClientCertificate, type ClientCertificate } from './config/certifi
 import { collectVariables, readNamedFile, type Environment, type FileReader } from './config/environment.ts';
 import type { Config, Credential } from './config/model.ts';
 import { isGuid, settingSchemas, type Settings } from './config/schema.ts';
+import { parseSqlMapping, type SqlMapping } from './config/sql-mapping.ts';
 import type { SqlTarget } from './config/sql-url.ts';
 import { areOfDifferentClouds, clouds, isLoopback, isMicrosoftAuthority } from './config/urls.ts';
 import { variableList, type VariableName } from './config/variables.ts';
@@ -33,7 +34,7 @@ export function readConfig(env: Environment, files: FileReader): ConfigResult {
   const credential = chooseCredential(settings, loaded.certificate);
   if (credential === undefined || loaded.mapping === undefined || !isComplete(settings, all))
     return { ok: false, problems: all, warnings };
-  return { ok: true, config: arrange(settings, credential, loaded.mapping), warnings };
+  return { ok: true, config: arrange(settings, credential, loaded.mapping, loaded.sqlMapping), warnings };
 }
 
 /** The problems as one text for standard error, with what they mean together. */
@@ -70,6 +71,7 @@ function asSentence(name: string, problem: string): string {
 
 interface Loaded {
   readonly mapping: Mapping | undefined;
+  readonly sqlMapping: SqlMapping | undefined;
   readonly certificate: ClientCertificate | undefined;
   readonly problems: string[];
 }
@@ -92,13 +94,22 @@ function loadFiles(settings: Partial<Settings>, files: FileReader): Loaded {
     else problems.push(asSentence('AZURE_CLIENT_CERTIFICATE_PATH', result.problem));
   }
 
-  if (mappingFile === undefined) return { mapping: defaultMapping(), certificate, problems };
-  const text = open('MAPPING_FILE', mappingFile);
-  if (text === undefined) return { mapping: undefined, certificate, problems };
-  const result = parseMapping(text);
-  if (result.ok) return { mapping: result.mapping, certificate, problems };
-  problems.push(...result.problems.map((problem) => `MAPPING_FILE: ${problem}.`));
-  return { mapping: undefined, certificate, problems };
+  /** A mapping that the variable names, undefined where there is none or it has problems. */
+  const readNamed = <T>(
+    name: 'MAPPING_FILE' | 'GESPAGE_SQL_MAPPING_FILE',
+    parse: (text: string) => { ok: true; mapping: T } | { ok: false; problems: string[] },
+  ): T | undefined => {
+    const path = settings[name];
+    const text = path === undefined ? undefined : open(name, path);
+    if (text === undefined) return undefined;
+    const result = parse(text);
+    if (result.ok) return result.mapping;
+    problems.push(...result.problems.map((problem) => `${name}: ${problem}.`));
+    return undefined;
+  };
+  const sqlMapping = readNamed('GESPAGE_SQL_MAPPING_FILE', parseSqlMapping);
+  const mapping = mappingFile === undefined ? defaultMapping() : readNamed('MAPPING_FILE', parseMapping);
+  return { mapping, sqlMapping, certificate, problems };
 }
 
 /** What is wrong only in company. */
@@ -174,7 +185,12 @@ const secondMs = 1_000;
 const minuteMs = 60 * secondMs;
 const dayMs = 24 * 60 * minuteMs;
 
-function arrange(settings: Settings, credential: Credential, mapping: Mapping): Config {
+function arrange(
+  settings: Settings,
+  credential: Credential,
+  mapping: Mapping,
+  sqlMapping: SqlMapping | undefined,
+): Config {
   const cloud = clouds[settings.GRAPH_CLOUD];
   const authorityHost = settings.AZURE_AUTHORITY_HOST ?? cloud.authorityHost;
   const baseUrl = settings.GRAPH_BASE_URL ?? cloud.graphUrl;
@@ -202,7 +218,11 @@ function arrange(settings: Settings, credential: Credential, mapping: Mapping): 
     adminDoor: { host: settings.ADMIN_HOST, port: settings.ADMIN_PORT, token: settings.ADMIN_TOKEN },
     state: { path: settings.STATE_PATH },
     mapping,
-    targets: { sql: chooseSql(settings), file: settings.GESPAGE_FILE_PATH },
+    targets: {
+      sql: chooseSql(settings),
+      ...(sqlMapping !== undefined && { sqlMapping }),
+      file: settings.GESPAGE_FILE_PATH,
+    },
     trigger: settings.GESPAGE_TRIGGER_URL,
     timing: {
       pollMs: Math.round(settings.POLL_SECONDS * secondMs),

@@ -1,17 +1,14 @@
 // Owns the verb check: every part of the set-up tested, each failure with what to click or set.
 import { existsSync } from 'node:fs';
-import { compileMapping } from '../accounts/decide.ts';
-import { fieldNames } from '../accounts/model.ts';
 import { unmatchedPatterns } from '../accounts/scope.ts';
 import { type Config, readConfig } from '../config.ts';
-import type { SqlTarget } from '../config/sql-url.ts';
-import { createSqlTarget } from '../gespage/sql/create-sql-target.ts';
 import { StateError } from '../state/database.ts';
 import { viewStreams } from '../state/overview.ts';
 import { wayBack } from '../state/trouble.ts';
 import { checkFile } from './check-file.ts';
 import { checkGraph } from './check-graph.ts';
 import { checkPublicUrl } from './check-public.ts';
+import { checkTarget } from './check-target.ts';
 import { isServed, withRooms } from './database.ts';
 import { checkTrigger } from './check-trigger.ts';
 import { failed, type Finding, note, ok } from './finding.ts';
@@ -40,7 +37,8 @@ export async function check(io: Io): Promise<Outcome> {
   io.progress('asking Microsoft …');
   findings.push(...(await checkGraph(config, io)));
   if (config.mode === 'notifications') io.progress('asking PUBLIC_URL …');
-  findings.push(...(await checkPublicUrl(config, io, served)), ...(await checkTargets(config)));
+  findings.push(...(await checkPublicUrl(config, io, served)), ...(await checkTarget(config)));
+  if (config.targets.file) findings.push(await checkFile(config.targets.file.path));
   if (config.trigger) findings.push(await checkTrigger(config.trigger));
   return conclude(findings, findings.some(({ verdict }) => verdict === 'failed') ? 1 : 0);
 }
@@ -110,27 +108,4 @@ function checkGroupNames({ mapping }: Config, groups: Parameters<typeof unmatche
       ),
     ];
   });
-}
-
-async function checkTargets(config: Config): Promise<Finding[]> {
-  const { sql, file } = config.targets;
-  return [...(sql ? [await checkSql(config, sql)] : []), ...(file ? [await checkFile(file.path)] : [])];
-}
-
-async function checkSql(config: Config, sql: SqlTarget): Promise<Finding> {
-  const { ownedFields } = compileMapping(config.mapping);
-  const target = createSqlTarget({
-    url: sql.kind === 'sqlite' ? `sqlite:${sql.path}` : sql.url,
-    fields: fieldNames.filter((name) => !ownedFields.includes(name)),
-  });
-  try {
-    await target.open();
-    const where = sql.kind === 'sqlite' ? sql.path : `${sql.database} on ${sql.host}`;
-    return ok('target', `${target.name}: ${where} is reachable, and its tables are as they should be.`);
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    return failed('target', message, 'Check GESPAGE_SQL_URL, and the rights of its user.');
-  } finally {
-    await target.close();
-  }
 }

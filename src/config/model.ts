@@ -5,6 +5,7 @@ import type { LogFormat, LogLevel } from '../ops/log.ts';
 import type { ClientCertificate } from './certificate.ts';
 import type { FileTarget } from './file-path.ts';
 import type { RemovalPolicy } from './schema.ts';
+import type { SqlMapping } from './sql-mapping.ts';
 import type { SqlTarget } from './sql-url.ts';
 import type { Trigger } from './trigger-url.ts';
 import type { CloudName } from './urls.ts';
@@ -49,6 +50,8 @@ export interface Config {
   readonly targets: {
     /** Undefined where other targets are set and this one is not. */
     readonly sql: SqlTarget | undefined;
+    /** The names of tables and columns, undefined for the standard ones. */
+    readonly sqlMapping?: SqlMapping | undefined;
     readonly file: FileTarget | undefined;
   };
   readonly trigger: Trigger | undefined;

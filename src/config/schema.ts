@@ -38,6 +38,7 @@ export const settingSchemas = {
   STATE_PATH: required('is not set', parseStatePath),
   MAPPING_FILE: optional(accept),
   GESPAGE_SQL_URL: optional(parseSqlUrl),
+  GESPAGE_SQL_MAPPING_FILE: optional(accept),
   GESPAGE_FILE_PATH: optional(parseFilePath),
   GESPAGE_TRIGGER_URL: optional(parseTriggerUrl),
   POLL_SECONDS: number(0.1, 86_400, 'seconds'),

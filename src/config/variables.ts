@@ -78,6 +78,10 @@ export const variables = [
       '`mysql://USER:PASSWORD@HOST/DATABASE` (MariaDB too)',
   },
   {
+    name: 'GESPAGE_SQL_MAPPING_FILE',
+    meaning: 'JSON file with the names of tables and columns, where they are not the standard ones',
+  },
+  {
     name: 'GESPAGE_FILE_PATH',
     meaning: 'File for Gespage, ending in `.csv` or `.xlsx`; the mapping file says how it looks',
   },
@@ -133,5 +137,4 @@ export const variableList: readonly (Variable & { readonly name: VariableName })
 /** What a later version will understand. To ignore it in silence would leave an operator waiting for a directory that never comes. */
 export const laterVariables: readonly { readonly pattern: RegExp; readonly what: string }[] = [
   { pattern: /^GESPAGE_LDAP_/, what: 'serve an LDAP directory' },
-  { pattern: /^GESPAGE_SQL_MAPPING_FILE$/, what: 'use other table and column names than the standard ones' },
 ];

@@ -175,7 +175,6 @@ describe('what a later version will know', () => {
     'GESPAGE_LDAP_BIND_PASSWORD_FILE',
     'GESPAGE_LDAP_TLS_CERT',
     'GESPAGE_LDAP_TLS_KEY',
-    'GESPAGE_SQL_MAPPING_FILE',
   ])('is refused, not ignored: %s', (name) => {
     const [problem, ...others] = problemsOf({ [name]: 'hunter22' });
     expect(problem).toMatch(new RegExp(`^${name} is set, but this version cannot .+ yet; remove it\\.$`));

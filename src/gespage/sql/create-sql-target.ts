@@ -1,81 +1,52 @@
-// Owns the SQL target as a whole: one address, one engine, one piece of work at a time.
-import type { FieldName } from '../../accounts/model.ts';
+// Owns the SQL target as a whole: one address, one set of tables, one piece of work at a time.
 import type { Target } from '../target.ts';
-import { describeFailure } from './describe-failure.ts';
-import type { Engine, Patience, Session } from './engine.ts';
+import { connect, type SqlTargetOptions } from './connection.ts';
+import type { Layout } from './layout.ts';
 import { readHoldings } from './holdings.ts';
-import { ensureShape, ShapeError } from './shape.ts';
-import { parseSqlUrl, type SqlLocation } from './sql-url.ts';
+import { createMissing, requireShape } from './shape.ts';
+import { standardMapping } from './table-mapping.ts';
 import { readPosition, writeBatch } from './write-batch.ts';
 
-export interface SqlTargetOptions {
-  /** As in `parseSqlUrl`. */
-  readonly url: string;
-  /** The fields that this product writes; the columns of the others are never named in a statement that writes. */
-  readonly fields: readonly FieldName[];
-  /** When a server counts as hung; 5 s to connect and 30 s a statement unless told. */
-  readonly patience?: Patience;
-}
+export type { SqlTargetOptions } from './connection.ts';
 
 /**
- * A target that keeps the standard tables in SQLite, PostgreSQL, MySQL or MariaDB. Connects at its first work,
- * and again after a failure; calls that overlap run one after the other.
+ * A target that keeps the tables of a mapping, or the standard ones, in SQLite, PostgreSQL, MySQL or MariaDB. Connects
+ * at its first work, and again after a failure; calls that overlap run one after the other.
  * @throws Error at once where the address cannot be read; later as `Target` says, with advice and no password.
  */
 export function createSqlTarget(options: SqlTargetOptions): Target {
-  const { fields, patience = { connect: 5_000, statement: 30_000 } } = options;
-  const location = parseSqlUrl(options.url);
+  const { fields, mapping = standardMapping } = options;
+  const connection = connect(options);
+  const { location } = connection;
   const filling = { isOn: false };
-  let engine: Engine | undefined;
-  let last: Promise<unknown> = Promise.resolve();
+  let layout: Layout | undefined;
 
-  function inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const mine = last.then(work);
-    last = mine.catch(() => undefined);
-    return mine;
-  }
-
-  function inTransaction<T>(work: (engine: Engine, session: Session) => Promise<T>): Promise<T> {
-    return inTurn(async () => {
-      try {
-        const used = (engine ??= await createEngine(location, patience));
-        return await used.transaction((session) => work(used, session));
-      } catch (error) {
-        if (error instanceof ShapeError)
-          throw new ShapeError(`The Gespage database ${location.label}: ${error.message}`);
-        throw describeFailure(location, error);
-      }
-    });
+  async function look(): Promise<Layout> {
+    await connection.inTransaction((engine, session) => createMissing(engine, session, mapping));
+    return (layout = await connection.inTransaction((engine, session) =>
+      requireShape(engine, session, mapping, fields),
+    ));
   }
 
   return {
     name: location.engine,
-    open: () => inTransaction((used, session) => ensureShape(used, session, fields)),
+    open: async () => void (await look()),
     position: () =>
-      inTransaction(async (_, session) => {
+      connection.inTransaction(async (_, session) => {
         const position = await readPosition(session);
         filling.isOn = position === undefined;
         return position;
       }),
-    apply: (batch) => inTransaction((used, session) => writeBatch(used, session, batch, fields, filling)),
-    holdings: (after, limit) => inTransaction((_, session) => readHoldings(session, fields, after, limit)),
-    close: () =>
-      inTurn(async () => {
-        const closed = engine;
-        engine = undefined;
-        await closed?.close();
-      }),
+    async apply(batch) {
+      const known = layout ?? (await look());
+      return connection.inTransaction((engine, session) =>
+        writeBatch(engine, session, batch, known, filling),
+      );
+    },
+    async holdings(after, limit) {
+      const known = layout ?? (await look());
+      return connection.inTransaction((_, session) => readHoldings(session, known, after, limit));
+    },
+    close: () => connection.close(),
   };
-}
-
-/** Loads the one driver that is needed; the other two cost time and memory. */
-async function createEngine(location: SqlLocation, patience: Patience): Promise<Engine> {
-  switch (location.engine) {
-    case 'sqlite':
-      return (await import('./sqlite.ts')).createSqliteEngine(location.path, patience);
-    case 'postgres':
-      return (await import('./postgres.ts')).createPostgresEngine(location.url, location.schema, patience);
-    case 'mysql':
-      return (await import('./mysql.ts')).createMysqlEngine(location, patience);
-  }
 }

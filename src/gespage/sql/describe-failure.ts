@@ -14,16 +14,16 @@ const advice: readonly (readonly [pattern: RegExp, text: string])[] = [
   [/^3F000$/, 'The schema does not exist. Create it, or correct schema= in GESPAGE_SQL_URL.'],
   [
     /^(42501|ER_DBACCESS_DENIED_ERROR|ER_TABLEACCESS_DENIED_ERROR|ER_COLUMNACCESS_DENIED_ERROR|SQLITE_READONLY.*|SQLITE_CANTOPEN.*|SQLITE_PERM|EACCES|EROFS)$/,
-    'The user of this service may not do that here. Grant it SELECT, INSERT, UPDATE and DELETE on the gespage_ tables, ' +
-      'and CREATE for the first start (with SQLite: the right to write the file and its directory).',
+    'The user of this service may not do that here. Grant it SELECT, INSERT, UPDATE and DELETE on the tables, ' +
+      'and CREATE for those of this program that the first start makes (with SQLite: the right to write the file and its directory).',
   ],
   [
     /^(42P01|42703|ER_NO_SUCH_TABLE|ER_BAD_FIELD_ERROR|SQLITE_ERROR)$/,
-    'A table or column is missing. It is created again at the next opening; gespage-sync check says what is wrong.',
+    'A table or column is missing. The standard tables are created again at the next opening; gespage-sync check says what is wrong.',
   ],
   [
     /^(57014|55P03|40P01|40001|ER_LOCK_WAIT_TIMEOUT|ER_LOCK_DEADLOCK|ER_STATEMENT_TIMEOUT|SQLITE_BUSY.*|PROTOCOL_SEQUENCE_TIMEOUT|ETIMEDOUT|ECONNABORTED)$/,
-    'The server is too slow, does not answer, or another program holds locks on the gespage_ tables.',
+    'The server is too slow, does not answer, or another program holds locks on the tables.',
   ],
   [
     /^(.*CERT.*|ERR_TLS.*|ERR_SSL.*|HANDSHAKE_SSL_ERROR|HANDSHAKE_NO_SSL_SUPPORT)$/,

@@ -1,5 +1,6 @@
 // Owns what the writing of batches asks of a database engine: five set-wise statements within one transaction.
 import type { Refusal } from '../target.ts';
+import type { TableName } from './table-mapping.ts';
 import type { Table } from './tables.ts';
 
 export type Value = string | number | boolean | null;
@@ -12,7 +13,10 @@ export interface Written {
   readonly changed: readonly string[];
 }
 
-/** One open transaction. No statement costs a network round trip for each row. */
+/**
+ * One open transaction. No statement costs a network round trip for each row. Tables and columns are named as SQL has
+ * them, quoted where that is needed (see `Engine.quote`); the rows that come back have the plain names.
+ */
 export interface Session {
   /** The rows whose `key` column is one of `values`. */
   select(table: string, columns: readonly string[], key: string, values: readonly string[]): Promise<Row[]>;
@@ -27,14 +31,37 @@ export interface Session {
   run(sql: string, values?: readonly Value[]): Promise<void>;
   /** Does the work, or, when it fails for its data, none of it; the transaction goes on either way. */
   attempt<T>(work: () => Promise<T>): Promise<T>;
-  /** The columns of a table or view, none where it does not exist. */
-  columns(table: string): Promise<ExistingColumn[]>;
+  /** What the database says of a table or view, undefined where it does not exist. */
+  describe(table: TableName): Promise<ExistingTable | undefined>;
 }
+
+export interface ExistingTable {
+  readonly columns: readonly ExistingColumn[];
+  /** The columns of each primary key, unique constraint or unique index that holds for all rows. */
+  readonly uniqueKeys: readonly (readonly string[])[];
+}
+
+/** What a column holds, as far as it matters to this product. */
+export type Holding = 'text' | 'integer' | 'number' | 'boolean' | 'time' | 'uuid' | 'other';
 
 export interface ExistingColumn {
   readonly name: string;
-  /** True where an insert that does not name the column fails. */
-  readonly mustBeNamed: boolean;
+  readonly holds: Holding;
+  /** As the database calls it. */
+  readonly type: string;
+  /** Characters (code points) that a text takes; undefined where there is no limit. */
+  readonly length: number | undefined;
+  /** Whole bytes of an integer, and whether it has negative numbers. */
+  readonly integer?: { readonly bytes: number; readonly isSigned: boolean } | undefined;
+  readonly isNullable: boolean;
+  readonly hasDefault: boolean;
+  /** Filled by the database for each new row: identity, auto increment, or computed from other columns. */
+  readonly isFilled: boolean;
+}
+
+/** Thrown for rows that turn out wrong once they are written: the same to `Engine.dataError` as a refusal by the database. */
+export class RowFault extends Error {
+  override readonly name = 'RowFault';
 }
 
 export interface Engine {
@@ -46,6 +73,8 @@ export interface Engine {
   readonly flag: (on: boolean) => Value;
   /** A moment as the engine's `time` columns take it. */
   time(at: Date): string;
+  /** A name as SQL takes it, whatever it holds. */
+  quote(name: string): string;
   createTable(table: Table): string;
   createView(): string;
   close(): Promise<void>;

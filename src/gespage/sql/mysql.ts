@@ -8,10 +8,12 @@ import {
   nextSql,
   type Patience,
   type Row,
+  RowFault,
   type Session,
   type Value,
   withSavepoint,
 } from './engine.ts';
+import { type Collations, describeTable, quoteName } from './mysql-catalogue.ts';
 import type { MysqlTls, SqlLocation } from './sql-url.ts';
 import { type Column, createTableSql, createViewSql, groupsOfAccount } from './tables.ts';
 
@@ -39,6 +41,9 @@ export function createMysqlEngine(location: SqlLocation & { engine: 'mysql' }, p
     `SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00', ` +
     `innodb_lock_wait_timeout = ${lockWaitSeconds}`;
 
+  /** How the tables' texts compare, as far as they were looked at. */
+  const collations: Collations = new Map();
+
   return {
     async transaction(work) {
       const connection = await pool.getConnection();
@@ -47,7 +52,7 @@ export function createMysqlEngine(location: SqlLocation & { engine: 'mysql' }, p
       try {
         await run(settings);
         await run('START TRANSACTION');
-        const result = await work(createSession(run));
+        const result = await work(createSession(run, collations));
         await run('COMMIT');
         connection.release();
         return result;
@@ -60,6 +65,7 @@ export function createMysqlEngine(location: SqlLocation & { engine: 'mysql' }, p
     dataError,
     flag: (on) => on,
     time: (at) => at.toISOString().slice(0, -1).replace('T', ' '),
+    quote: quoteName,
     createTable: (table) => createTableSql(table, columnType, tableOptions),
     createView: () =>
       createViewSql(`SELECT GROUP_CONCAT(g.name ORDER BY g.name SEPARATOR ';') ${groupsOfAccount}`),
@@ -77,12 +83,11 @@ function tlsOptions(tls: MysqlTls): mysql.SslOptions {
 
 /** Classes 22 (data), 23 (constraint) and 45 (a trigger's SIGNAL), and the same kind of failure without a class. */
 function dataError(error: unknown): string | undefined {
-  const { incorrectString, noDefault, checkFailed } = {
-    incorrectString: 1366,
-    noDefault: 1364,
-    checkFailed: 3819,
-  };
-  const known = [incorrectString, noDefault, checkFailed].includes(Number(errorProperty(error, 'errno')));
+  if (error instanceof RowFault) return error.message;
+  // A text that the column's character set does not have can already fail where it is looked for.
+  const [incorrectString, noDefault, checkFailed, ...mixes] = [1366, 1364, 3819, 1267, 1270, 1271];
+  const errno = Number(errorProperty(error, 'errno'));
+  const known = [incorrectString, noDefault, checkFailed, ...mixes].includes(errno);
   return known || /^(22|23|45)/.test(errorProperty(error, 'sqlState'))
     ? errorProperty(error, 'message')
     : undefined;
@@ -98,14 +103,17 @@ const tableOptions = 'ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb
 
 type Run = (sql: string, values?: readonly unknown[]) => Promise<[unknown, unknown]>;
 
-/** Rows as a derived table `v`: unlike VALUES or JSON_TABLE every version of both servers reads it. */
+/** Rows as a derived table `v(v0, v1, …)`: unlike VALUES or JSON_TABLE every version of both servers reads it. */
 function derivedTable(columns: readonly string[], count: number): string {
-  const first = `SELECT ${columns.map((column) => `? AS ${column}`).join(', ')}`;
+  const first = `SELECT ${columns.map((_, index) => `? AS v${index}`).join(', ')}`;
   const further = ` UNION ALL SELECT ${columns.map(() => '?').join(', ')}`;
   return `(${first}${further.repeat(count - 1)}) v`;
 }
 
-function createSession(run: Run): Session {
+function createSession(run: Run, collations: Collations): Session {
+  /** Compared as the column does it, so that its index is of use. */
+  const equals = (table: string, column: string, index: number): string =>
+    `t.${column} = v.v${index}${collations.get(table)?.get(column) ?? ''}`;
   const session: Session = {
     async select(table, columns, key, values) {
       const sql = `SELECT ${columns.join(', ')} FROM ${table} WHERE ${key} IN (?)`;
@@ -125,14 +133,17 @@ function createSession(run: Run): Session {
     // Not INSERT … ON DUPLICATE KEY UPDATE, which would also fire on the login of another person's row.
     async update(table, columns, rows) {
       const [key, ...rest] = columns;
-      const sets = rest.map((column) => `t.${column} = v.${column}`).join(', ');
+      const sets = rest.map((column, index) => `t.${column} = v.v${index + 1}`).join(', ');
       for (const chunk of chunksOf(rows, rowsInStatement)) {
         const source = derivedTable(columns, chunk.length);
-        await run(`UPDATE ${table} t JOIN ${source} ON t.${key} = v.${key} SET ${sets}`, chunk.flat());
+        await run(
+          `UPDATE ${table} t JOIN ${source} ON ${equals(table, key ?? '', 0)} SET ${sets}`,
+          chunk.flat(),
+        );
       }
     },
     async remove(table, columns, rows) {
-      const on = columns.map((column) => `t.${column} = v.${column}`).join(' AND ');
+      const on = columns.map((column, index) => equals(table, column, index)).join(' AND ');
       for (const chunk of chunksOf(rows, rowsInStatement)) {
         await run(
           `DELETE t FROM ${table} t JOIN ${derivedTable(columns, chunk.length)} ON ${on}`,
@@ -144,17 +155,7 @@ function createSession(run: Run): Session {
       await run(sql, values);
     },
     attempt: (work) => withSavepoint(run, (error) => dataError(error) !== undefined, work),
-    async columns(table) {
-      const [rows] = await run(
-        `SELECT column_name AS name, is_nullable = 'NO' AND column_default IS NULL AND extra NOT LIKE '%auto_increment%'
-           AS required FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = ?`,
-        [table],
-      );
-      return (rows as { name: string; required: number }[]).map(({ name, required }) => ({
-        name,
-        mustBeNamed: required === 1,
-      }));
-    },
+    describe: (table) => describeTable(run, table, collations),
   };
   return session;
 }

@@ -7,8 +7,10 @@ import {
   type Row,
   type Session,
   type Value,
+  RowFault,
   withSavepoint,
 } from './engine.ts';
+import { type CastTypes, describeTable } from './postgres-catalogue.ts';
 import { type Column, createTableSql, createViewSql, groupsOfAccount, kindOf } from './tables.ts';
 
 /** The engine for `postgres://…`; `schema` goes first in the search path where it is given. */
@@ -23,9 +25,13 @@ export function createPostgresEngine(url: string, schema: string | undefined, pa
     keepAlive: true,
     allowExitOnIdle: true,
     application_name: 'gespage-graph-sync',
+    types,
   });
   // A connection lost while idle leaves the pool by itself; without a listener the event would end the process.
   pool.on('error', () => undefined);
+
+  /** What the tables' columns are, as far as they were looked at: table -> column -> type, all as SQL names them. */
+  const casts: CastTypes = new Map();
 
   // SET LOCAL in the same round trip as BEGIN, since a pooler such as PgBouncer refuses start-up parameters.
   const begin = [
@@ -41,7 +47,7 @@ export function createPostgresEngine(url: string, schema: string | undefined, pa
   return {
     async transaction(work) {
       const client = await pool.connect();
-      const result = await inTransaction(client, begin, work).catch((error: unknown) => {
+      const result = await inTransaction(client, begin, casts, work).catch((error: unknown) => {
         // Closing the connection rolls back, and does so even where the server no longer answers.
         client.release(true);
         throw error;
@@ -52,6 +58,7 @@ export function createPostgresEngine(url: string, schema: string | undefined, pa
     dataError,
     flag: (on) => on,
     time: (at) => at.toISOString(),
+    quote: (name) => pg.escapeIdentifier(name),
     createTable: (table) => createTableSql(table, columnType, ''),
     createView: () =>
       createViewSql(`SELECT string_agg(g.name, ';' ORDER BY g.name COLLATE "C") ${groupsOfAccount}`),
@@ -62,16 +69,18 @@ export function createPostgresEngine(url: string, schema: string | undefined, pa
 async function inTransaction<T>(
   client: pg.PoolClient,
   begin: string,
+  casts: CastTypes,
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
   await client.query(begin);
-  const result = await work(createSession(client));
+  const result = await work(createSession(client, casts));
   await client.query('COMMIT');
   return result;
 }
 
 /** Classes 22 (data exception) and 23 (constraint), and P0001, which a trigger raises. */
 function dataError(error: unknown): string | undefined {
+  if (error instanceof RowFault) return error.message;
   if (!(error instanceof pg.DatabaseError)) return undefined;
   if (!/^(22|23|P0001$)/.test(error.code ?? '')) return undefined;
   return error.detail === undefined ? error.message : `${error.message} (${error.detail})`;
@@ -84,20 +93,31 @@ function columnType(column: Column): string {
 
 const scalarTypes = { text: 'text', flag: 'boolean', time: 'timestamptz', count: 'bigint' };
 
-/** `unnest($1::text[], $2::boolean[])`: rows as one array for each column. */
-function unnest(columns: readonly string[]): string {
-  return `unnest(${columns.map((column, index) => `$${index + 1}::${scalarTypes[kindOf(column)]}[]`).join(', ')})`;
-}
+/** Texts of fixed length come filled up with blanks that nobody wrote. */
+const types: pg.CustomTypesConfig = {
+  getTypeParser: (oid, format) =>
+    oid === pg.types.builtins.BPCHAR
+      ? (text: string) => text.trimEnd()
+      : (pg.types.getTypeParser(oid, format) as (text: string) => unknown),
+};
 
 function transpose(columns: readonly string[], rows: readonly (readonly Value[])[]): Value[][] {
   return columns.map((_, index) => rows.map((row) => row[index] ?? null));
 }
 
-function createSession(client: pg.PoolClient): Session {
+function createSession(client: pg.PoolClient, casts: CastTypes): Session {
+  const castOf = (table: string, column: string): string =>
+    casts.get(table)?.get(column) ?? scalarTypes[kindOf(column)];
+  /** `unnest($1::text[], $2::boolean[])`: rows as one array for each column. */
+  const unnest = (table: string, columns: readonly string[]): string =>
+    `unnest(${columns.map((column, index) => `$${index + 1}::${castOf(table, column)}[]`).join(', ')})`;
+  /** `v(v0, v1)`: the same rows with names of their own. */
+  const rowsNamedV = (table: string, columns: readonly string[]): string =>
+    `${unnest(table, columns)} AS v(${columns.map((_, index) => `v${index}`).join(', ')})`;
   const session: Session = {
     async select(table, columns, key, values) {
       if (values.length === 0) return [];
-      const sql = `SELECT ${columns.join(', ')} FROM ${table} WHERE ${key} = ANY($1::text[])`;
+      const sql = `SELECT ${columns.join(', ')} FROM ${table} WHERE ${key} = ANY($1::${castOf(table, key)}[])`;
       return (await client.query<Row>(sql, [values])).rows;
     },
     async next(table, key, after, limit) {
@@ -106,20 +126,20 @@ function createSession(client: pg.PoolClient): Session {
     },
     async insert(table, columns, rows) {
       if (rows.length === 0) return;
-      const sql = `INSERT INTO ${table} (${columns.join(', ')}) SELECT * FROM ${unnest(columns)}`;
+      const sql = `INSERT INTO ${table} (${columns.join(', ')}) SELECT * FROM ${unnest(table, columns)}`;
       await client.query(sql, transpose(columns, rows));
     },
     async update(table, columns, rows) {
       if (rows.length === 0) return;
       const [key, ...rest] = columns;
-      const sets = rest.map((column) => `${column} = v.${column}`).join(', ');
-      const sql = `UPDATE ${table} t SET ${sets} FROM ${unnest(columns)} AS v(${columns.join(', ')}) WHERE t.${key} = v.${key}`;
+      const sets = rest.map((column, index) => `${column} = v.v${index + 1}`).join(', ');
+      const sql = `UPDATE ${table} t SET ${sets} FROM ${rowsNamedV(table, columns)} WHERE t.${key} = v.v0`;
       await client.query(sql, transpose(columns, rows));
     },
     async remove(table, columns, rows) {
       if (rows.length === 0) return;
-      const where = columns.map((column) => `t.${column} = v.${column}`).join(' AND ');
-      const sql = `DELETE FROM ${table} t USING ${unnest(columns)} AS v(${columns.join(', ')}) WHERE ${where}`;
+      const where = columns.map((column, index) => `t.${column} = v.v${index}`).join(' AND ');
+      const sql = `DELETE FROM ${table} t USING ${rowsNamedV(table, columns)} WHERE ${where}`;
       await client.query(sql, transpose(columns, rows));
     },
     async run(sql, values = []) {
@@ -135,14 +155,7 @@ function createSession(client: pg.PoolClient): Session {
         (error) => dataError(error) !== undefined,
         work,
       ),
-    async columns(table) {
-      const { rows } = await client.query<{ name: string; mustBeNamed: boolean }>(
-        `SELECT attname AS name, attnotnull AND NOT atthasdef AND attidentity = '' AS "mustBeNamed"
-           FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped`,
-        [table],
-      );
-      return rows;
-    },
+    describe: (table) => describeTable(client, table, casts),
   };
   return session;
 }

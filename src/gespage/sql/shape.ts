@@ -1,53 +1,145 @@
-// Owns the shape of the target database: creates what is missing, and names what is wrong.
+// Owns the shape of the target database: creates what is this product's own, and names what is wrong with the rest.
 import type { FieldName } from '../../accounts/model.ts';
 import type { Engine, Session } from './engine.ts';
-import { accountTable, fieldColumns, type Table, tables, userView } from './tables.ts';
+import { findLackingRights } from './rights.ts';
+import type { Findings, ShapeProblem } from './find-columns.ts';
+import type { Layout } from './layout.ts';
+import { resolveLayout } from './resolve-layout.ts';
+import { isKeyed, standardMapping, type TableMapping } from './table-mapping.ts';
+import {
+  ownRowTable,
+  sideTables,
+  standardTables,
+  stateTable,
+  type Table,
+  tablesKey,
+  userView,
+} from './tables.ts';
 
 /** Thrown with a message that is complete: what is wrong, and what to do. */
 export class ShapeError extends Error {
   override readonly name = 'ShapeError';
+  readonly problems: readonly ShapeProblem[];
+
+  constructor(problems: readonly ShapeProblem[], before = '') {
+    super(before + problems.map(({ what, advice }) => `${what} ${advice}`).join(' '));
+    this.problems = problems;
+  }
+}
+
+export interface Shape {
+  readonly layout: Layout | undefined;
+  readonly findings: Findings;
+  /** Tables and views that this product would still have to make. */
+  readonly missing: readonly string[];
+}
+
+/** Creates the tables of our own, and the standard ones, that do not exist. In MySQL this ends the transaction. */
+export async function createMissing(engine: Engine, session: Session, mapping: TableMapping): Promise<void> {
+  for (const table of madeTables(mapping)) {
+    if ((await session.describe(table)) === undefined) await session.run(engine.createTable(table));
+  }
 }
 
 /**
- * Creates the tables and the view that do not exist, and checks those that do.
- * @throws ShapeError that names the columns which an existing table lacks, or which it wrongly insists on.
+ * Checks all tables, and makes the view of the standard ones.
+ * @throws ShapeError that names everything that is wrong.
  */
-export async function ensureShape(
+export async function requireShape(
   engine: Engine,
   session: Session,
+  mapping: TableMapping,
   fields: readonly FieldName[],
-): Promise<void> {
-  for (const table of tables) {
-    const existing = await session.columns(table.name);
-    if (existing.length === 0) {
-      await session.run(engine.createTable(table));
-      continue;
-    }
-    const needed = neededColumns(table, fields);
-    const names = new Set(existing.map((column) => column.name));
-    const lacking = needed.filter((name) => !names.has(name));
-    if (lacking.length > 0) {
-      throw new ShapeError(
-        `The table ${table.name} lacks ${lacking.join(', ')}. Add what is missing with ALTER TABLE, ` +
-          'or rename the table and let this product create its own.',
-      );
-    }
-    const insisted = existing.filter((column) => column.mustBeNamed && !needed.includes(column.name));
-    if (insisted.length > 0) {
-      throw new ShapeError(
-        `The table ${table.name} has ${insisted.map((column) => column.name).join(', ')}, NOT NULL and without a default, ` +
-          'which this product does not write, so no row could be added. Give the column a default or allow NULL.',
-      );
-    }
-  }
-  if ((await session.columns(userView)).length === 0) await session.run(engine.createView());
+): Promise<Layout> {
+  const { layout, findings } = await inspectShape(engine, session, mapping, fields);
+  if (findings.problems.length > 0 || layout === undefined) throw new ShapeError(findings.problems);
+  await noteTables(engine, session, layout);
+  if (mapping === standardMapping && (await session.describe({ name: userView })) === undefined)
+    await session.run(engine.createView());
+  return layout;
 }
 
-/** The columns that are written; fields that Gespage owns need not exist. */
-function neededColumns(table: Table, fields: readonly FieldName[]): string[] {
-  const names = table.columns.map((column) => column.name);
-  if (table.name !== accountTable) return names;
-  const written = new Set(fields.map((field) => fieldColumns[field].name));
-  const others = new Set(Object.values(fieldColumns).map((column) => column.name));
-  return names.filter((name) => written.has(name) || !others.has(name));
+/** Looks at everything and changes nothing. */
+export async function inspectShape(
+  engine: Engine,
+  session: Session,
+  mapping: TableMapping,
+  fields: readonly FieldName[],
+): Promise<Shape> {
+  const findings: Findings = { problems: [], notes: [] };
+  const missing: string[] = [];
+  for (const table of madeTables(mapping)) {
+    if ((await session.describe(table)) === undefined) missing.push(table.name);
+  }
+  const isThere = (name: string): boolean => !missing.includes(name);
+  for (const table of sideTables(isKeyed(mapping)).filter(({ name }) => isThere(name)))
+    await checkSideTable(session, table, findings);
+  if (mapping === standardMapping && missing.some((name) => standardTables.some((one) => one.name === name)))
+    return { layout: undefined, findings, missing };
+  const layout = await resolveLayout(engine, session, mapping, fields, findings);
+  if (layout !== undefined && findings.problems.length === 0) {
+    if (isThere(stateTable) && isThere(ownRowTable)) await checkTables(session, layout, findings);
+    findings.problems.push(...(await findLackingRights(session, layout)));
+  }
+  return { layout, findings, missing };
+}
+
+/** What this product makes where it is missing: with a mapping, nothing but its own. */
+function madeTables(mapping: TableMapping): readonly Table[] {
+  return [...(mapping === standardMapping ? standardTables : []), ...sideTables(isKeyed(mapping))];
+}
+
+async function checkSideTable(session: Session, table: Table, { problems }: Findings): Promise<void> {
+  const names = new Set((await session.describe(table))?.columns.map(({ name }) => name));
+  const lacking = table.columns.filter(({ name }) => !names.has(name)).map(({ name }) => name);
+  if (lacking.length === 0) return;
+  problems.push({
+    what: `The table ${table.name} lacks ${lacking.join(', ')}: it was not made for these tables.`,
+    advice: otherPlace,
+  });
+}
+
+const otherPlace =
+  'Give this set-up a database or schema of its own (schema= in a PostgreSQL address), or, if the rows written so far ' +
+  `are to be left as they are for good, drop ${ownRowTable} and ${stateTable}: then they can be adopted into the new set-up.`;
+
+/** The list of our rows counts for one set of tables alone: elsewhere the same keys stand for rows of others. */
+async function checkTables(session: Session, layout: Layout, { problems }: Findings): Promise<void> {
+  const [noted] = await session.select(stateTable, ['ledger_id'], 'id', [tablesKey]);
+  const wanted = describeKeys(layout);
+  const written = noted === undefined ? standardKeys : String(noted.ledger_id);
+  const isNew = noted === undefined && (await session.next(ownRowTable, 'external_id', '', 1)).length === 0;
+  if (written === wanted || isNew) return;
+  problems.push({
+    what: `${ownRowTable} lists the rows that this product wrote into other tables (${written}; now it is ${wanted}).`,
+    advice: otherPlace,
+  });
+}
+
+async function noteTables(engine: Engine, session: Session, layout: Layout): Promise<void> {
+  const wanted = describeKeys(layout);
+  const noted = await session.select(stateTable, ['id'], 'id', [tablesKey]);
+  if (wanted === standardKeys || noted.length > 0) return;
+  const columns = ['id', 'ledger_id', 'revision', 'updated_at'];
+  await session.insert(stateTable, columns, [[tablesKey, wanted, 0, engine.time(new Date())]]);
+}
+
+const standardKeys = describe(
+  { label: 'gespage_account', key: { name: 'external_id' } },
+  { label: 'gespage_group', key: { name: 'external_id' } },
+);
+
+function describeKeys({ accounts, groups }: Layout): string {
+  return describe(accounts, groups);
+}
+
+interface Keyed {
+  readonly label: string;
+  readonly key: { readonly name: string };
+}
+
+/** As long as its column takes. */
+function describe(...tables: readonly (Keyed | undefined)[]): string {
+  const parts = tables.flatMap((one) => (one === undefined ? [] : `${one.label} by ${one.key.name}`));
+  return parts.join(', ').slice(0, 255);
 }

@@ -10,10 +10,12 @@ import {
   nextSql,
   type Patience,
   type Row,
+  RowFault,
   type Session,
   type Value,
   withSavepoint,
 } from './engine.ts';
+import { describeTable } from './sqlite-catalogue.ts';
 import { type Column, createTableSql, createViewSql, groupsOfAccount, type Table } from './tables.ts';
 
 const lockPollMs = 25;
@@ -54,6 +56,7 @@ export function createSqliteEngine(path: string, patience: Patience): Engine {
     dataError: (error) => (isDataError(error) ? errorProperty(error, 'message') : undefined),
     flag: Number,
     time: (at) => at.toISOString(),
+    quote: (name) => `"${name.replaceAll('"', '""')}"`,
     createTable: (table) => createTableSql(table, columnType, tableOptions(table)),
     // The sorted inner query in place of ORDER BY within group_concat: SQLite before 3.44 cannot read the latter,
     // and one view that it cannot read makes the whole file unusable for such a reader.
@@ -83,7 +86,9 @@ async function begin(database: Database.Database, waitMs: number): Promise<void>
 }
 
 function isDataError(error: unknown): boolean {
-  return /^SQLITE_(CONSTRAINT|MISMATCH|TOOBIG)/.test(errorProperty(error, 'code'));
+  return (
+    error instanceof RowFault || /^SQLITE_(CONSTRAINT|MISMATCH|TOOBIG)/.test(errorProperty(error, 'code'))
+  );
 }
 
 function columnType(column: Column): string {
@@ -145,19 +150,7 @@ function createSession(database: Database.Database): Session {
       return Promise.resolve();
     },
     attempt: (work) => withSavepoint((sql) => session.run(sql), isDataError, work),
-    async columns(table) {
-      const rows = database.pragma(`table_info(${table})`) as {
-        name: string;
-        notnull: number;
-        dflt_value: unknown;
-      }[];
-      return Promise.resolve(
-        rows.map(({ name, notnull, dflt_value }) => ({
-          name,
-          mustBeNamed: notnull === 1 && dflt_value === null,
-        })),
-      );
-    },
+    describe: (table) => Promise.resolve(describeTable(database, table)),
   };
   return session;
 }

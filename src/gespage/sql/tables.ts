@@ -29,8 +29,13 @@ export const stateTable = 'gespage_sync_state';
  */
 export const ownRowTable = 'gespage_sync_row';
 
-/** The key of the one row of the state table. */
+/** Memberships of our accounts in groups that have no row yet, where the database makes the keys of groups. */
+export const pendingTable = 'gespage_sync_pending';
+
+/** The key of the state table's row that says how far the target has come. */
 export const stateKey = 'position';
+/** The key of the state table's row that says whose keys the own rows have, where that is not the standard tables. */
+export const tablesKey = 'tables';
 
 export const idLength = 64;
 export const loginLength = 255;
@@ -56,7 +61,8 @@ function text(name: string, length: number, constraint?: Column['constraint']): 
 }
 const updatedAt: Column = { name: 'updated_at', kind: 'time', length: 0, constraint: 'NOT NULL' };
 
-export const tables: readonly Table[] = [
+/** The tables that Gespage reads, and those of our own beside them. */
+export const standardTables: readonly Table[] = [
   {
     name: accountTable,
     columns: [
@@ -82,22 +88,49 @@ export const tables: readonly Table[] = [
     columns: [text('account_id', idLength, 'NOT NULL'), text('group_id', idLength, 'NOT NULL')],
     primaryKey: ['account_id', 'group_id'],
   },
-  { name: ownRowTable, columns: [text('external_id', idLength, 'NOT NULL')], primaryKey: ['external_id'] },
-  {
-    name: stateTable,
-    columns: [
-      text('id', idLength, 'NOT NULL'),
-      text('ledger_id', 255, 'NOT NULL'),
-      { name: 'revision', kind: 'count', length: 0, constraint: 'NOT NULL' },
-      updatedAt,
-    ],
-    primaryKey: ['id'],
-  },
 ];
 
-const kinds = new Map(tables.flatMap((table) => table.columns.map((column) => [column.name, column.kind])));
+const state: Table = {
+  name: stateTable,
+  columns: [
+    text('id', idLength, 'NOT NULL'),
+    text('ledger_id', 255, 'NOT NULL'),
+    { name: 'revision', kind: 'count', length: 0, constraint: 'NOT NULL' },
+    updatedAt,
+  ],
+  primaryKey: ['id'],
+};
 
-/** What the column holds; names mean the same in every table. */
+const ownRows: Table = {
+  name: ownRowTable,
+  columns: [text('external_id', idLength, 'NOT NULL')],
+  primaryKey: ['external_id'],
+};
+
+/** A key with its prefix (see `own-rows.ts`). */
+export const rowKeyLength = 300;
+
+const keyedOwnRows: Table = {
+  ...ownRows,
+  columns: [...ownRows.columns, text('row_key', rowKeyLength, 'NOT NULL UNIQUE')],
+};
+
+const pending: Table = {
+  name: pendingTable,
+  columns: [text('account_id', idLength, 'NOT NULL'), text('group_id', idLength, 'NOT NULL')],
+  primaryKey: ['group_id', 'account_id'],
+};
+
+/** Our own tables. `isKeyed`: rows are found by other keys than the object id. */
+export function sideTables(isKeyed: boolean): readonly Table[] {
+  return isKeyed ? [keyedOwnRows, state, pending] : [ownRows, state];
+}
+
+const kinds = new Map(
+  [...standardTables, state].flatMap((table) => table.columns.map((column) => [column.name, column.kind])),
+);
+
+/** What a column of these tables holds; names mean the same in every table. */
 export function kindOf(column: string): ColumnKind {
   return kinds.get(column) ?? 'text';
 }
@@ -113,7 +146,7 @@ export function createTableSql(table: Table, type: (column: Column) => string, o
 
 /** The view for readers that want one row a person; `joinedNames` is the engine's subquery for `group_names`. */
 export function createViewSql(joinedNames: string): string {
-  const columns = tables[0]?.columns.map((column) => `a.${column.name}`).join(', ');
+  const columns = standardTables[0]?.columns.map((column) => `a.${column.name}`).join(', ');
   return `CREATE VIEW ${userView} AS SELECT ${columns}, (${joinedNames}) AS group_names FROM ${accountTable} a`;
 }
 

@@ -1,11 +1,12 @@
 // Owns what is to be done with a change batch, the same for every engine, within one open transaction.
-import type { Account, FieldName } from '../../accounts/model.ts';
+import type { Account } from '../../accounts/model.ts';
 import type { Applied, ChangeBatch, Position } from '../target.ts';
 import { findAccountFault, findGroupFault, findIdFault } from './acceptable.ts';
 import { removeAccounts, restrictAccounts, writeAccounts } from './accounts.ts';
 import type { Engine, Session, Written } from './engine.ts';
 import { removeGroups, writeGroups } from './groups.ts';
 import { createHalving } from './halving.ts';
+import type { AccountLayout, Layout } from './layout.ts';
 import { stateKey, stateTable } from './tables.ts';
 
 /** Whether the target was empty at first and has taken nothing but new rows since. */
@@ -21,11 +22,11 @@ export async function writeBatch(
   engine: Engine,
   session: Session,
   batch: ChangeBatch,
-  fields: readonly FieldName[],
+  layout: Layout,
   filling: Filling,
 ): Promise<Applied> {
   const at = engine.time(batch.at);
-  const writing = { fields, flag: engine.flag, at };
+  const writing = { layout, at };
   const inHalves = createHalving(engine, session);
   const changed = new Set<string>();
   const refused = new Map<string, string>();
@@ -51,18 +52,23 @@ export async function writeBatch(
     }
   }
 
-  const groups = selectValid(batch.groups, findGroupFault, refuse);
+  const groupLayout = layout.groups;
+  const named = groupLayout === undefined ? [] : batch.groups;
+  const groups = selectValid(named, (group) => groupLayout && findGroupFault(group, groupLayout), refuse);
   await inHalves({
     items: groups,
-    write: (items) => writeGroups(session, items, at),
+    write: (items) => writeGroups(session, items, layout, at),
     written: merge,
     refuse,
   });
 
   // Of an id that is named twice, the later state.
-  const wanted = [...new Map(batch.accounts.map((account) => [account.externalId, account])).values()];
-  const accounts = selectValid(wanted, createAccountCheck(fields), refuse);
-  const rest = filling.isOn ? await fill(accounts) : accounts;
+  const latest = [...new Map(batch.accounts.map((account) => [account.externalId, account])).values()];
+  // A table that cannot say who is disabled does not have them.
+  const hasFlag = layout.accounts.enabled !== undefined;
+  const wanted = hasFlag ? latest : latest.filter((account) => account.enabled);
+  const accounts = selectValid(wanted, createAccountCheck(layout.accounts), refuse);
+  const rest = filling.isOn && layout.accounts.isGuarded ? await fill(accounts) : accounts;
   await inHalves({
     items: rest,
     write: (items) => writeAccounts(session, items, writing),
@@ -79,16 +85,18 @@ export async function writeBatch(
     refuse: ignore,
   });
 
-  const { removedAccounts, removedGroups } = batch;
+  const { removedGroups } = batch;
+  const disabled = hasFlag ? [] : latest.filter((account) => !account.enabled);
+  const removedAccounts = [...batch.removedAccounts, ...disabled.map(({ externalId }) => externalId)];
   await inHalves({
     items: removedAccounts,
-    write: (ids) => removeAccounts(session, ids),
+    write: (ids) => removeAccounts(session, layout, ids),
     written: count,
     refuse: refuseId,
   });
   await inHalves({
     items: removedGroups,
-    write: (ids) => removeGroups(session, ids),
+    write: (ids) => removeGroups(session, layout, ids),
     written: count,
     refuse: refuseId,
   });
@@ -135,11 +143,11 @@ function selectValid<T extends Identified>(
 }
 
 /** The faults of an account by itself, and a login that an earlier account of the batch wants too. */
-function createAccountCheck(fields: readonly FieldName[]): (account: Account) => string | undefined {
+function createAccountCheck(layout: AccountLayout): (account: Account) => string | undefined {
   const wanters = new Map<string, string>();
   return (account) => {
     const { login, externalId } = account;
-    const fault = findAccountFault(account, fields);
+    const fault = findAccountFault(account, layout);
     if (fault !== undefined) return fault;
     const other = wanters.get(login);
     if (other !== undefined)
