@@ -144,16 +144,22 @@ export function openParts(config: Config, log: Log): Parts {
 
 function createTargets(config: Config, mapping: CompiledMapping, log: Log): Target[] {
   const { sql, sqlMapping, file } = config.targets;
+  const { onceFields } = mapping;
   const fields = fieldNames.filter((name) => !mapping.ownedFields.includes(name));
   const targets: Target[] = [];
   if (sql?.kind === 'sqlite')
     targets.push(
-      createThreadedSqlTarget('sqlite', { url: `sqlite:${sql.path}`, fields, mapping: sqlMapping }),
+      createThreadedSqlTarget('sqlite', {
+        url: `sqlite:${sql.path}`,
+        fields,
+        onceFields,
+        mapping: sqlMapping,
+      }),
     );
-  else if (sql) targets.push(createSqlTarget({ url: sql.url, fields, mapping: sqlMapping }));
+  else if (sql) targets.push(createSqlTarget({ url: sql.url, fields, onceFields, mapping: sqlMapping }));
   if (file) {
     const stagingPath = fileStagingPath(config.state.path);
-    const staging = createThreadedSqlTarget('file', { url: `sqlite:${stagingPath}`, fields });
+    const staging = createThreadedSqlTarget('file', { url: `sqlite:${stagingPath}`, fields, onceFields });
     const { file: format } = mapping.mapping;
     targets.push(createFileTarget({ ...file, staging, stagingPath, format, fields, now: Date.now, log }));
   }

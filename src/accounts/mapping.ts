@@ -2,7 +2,8 @@
 import { z } from 'zod';
 import { fileSection, findOwnedColumns } from './file-format.ts';
 import { explainIssue } from './mapping-problems.ts';
-import { type FieldName, fieldNames } from './model.ts';
+import { findOwned, propertiesOf } from './field-rules.ts';
+import type { FieldName } from './model.ts';
 import { commonProperties, findNameProblem, propertyNamePattern, rootProperty } from './property-names.ts';
 import { isObjectId } from './scope.ts';
 
@@ -42,11 +43,24 @@ const userPattern = z
     pattern: '[@*]|^\\s*[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\\s*$',
   });
 
+const ownedRule = z.strictObject({
+  from: z
+    .array(propertyName)
+    .min(1, 'is empty; write [] in place of the whole { } for a field that Gespage owns')
+    .meta({ description: 'The first non-empty property wins' }),
+  write: z.enum(['always', 'once']).default('always').meta({
+    description: 'once: when the account is made, and never again, since Gespage or its users may change it',
+  }),
+});
+
 const sourceList = (...names: string[]) =>
   z
-    .array(propertyName)
+    .union([z.array(propertyName), ownedRule])
     .default(names)
-    .meta({ description: 'The first non-empty property wins; an empty list leaves the field to Gespage' });
+    .meta({
+      description:
+        'The first non-empty property wins; an empty list leaves the field to Gespage; { from, write } says whether it is written always or once',
+    });
 
 const scope = z
   .strictObject({
@@ -108,8 +122,7 @@ const groups = z
 export const mappingSchema = z
   .strictObject({ $schema: z.string().optional(), scope, login, fields, groups, file: fileSection })
   .superRefine(({ fields: rules, file }, context) => {
-    const owned = fieldNames.filter((name) => rules[name].length === 0);
-    for (const { column, message } of findOwnedColumns(file, owned))
+    for (const { column, message } of findOwnedColumns(file, findOwned(rules)))
       context.addIssue({ code: 'custom', path: ['file', 'columns', column], message });
   })
   .meta({
@@ -153,6 +166,6 @@ const alwaysSelected = ['accountEnabled', 'displayName', 'id', 'userPrincipalNam
  * needs a new delta stream. https://learn.microsoft.com/graph/delta-query-overview
  */
 export function selectedProperties(mapping: Mapping): string[] {
-  const named = [...mapping.login.from, ...Object.values(mapping.fields).flat()];
+  const named = [...mapping.login.from, ...Object.values(mapping.fields).flatMap(propertiesOf)];
   return [...new Set([...alwaysSelected, ...named.map(rootProperty)])].sort();
 }

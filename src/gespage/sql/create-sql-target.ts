@@ -15,7 +15,7 @@ export type { SqlTargetOptions } from './connection.ts';
  * @throws Error at once where the address cannot be read; later as `Target` says, with advice and no password.
  */
 export function createSqlTarget(options: SqlTargetOptions): Target {
-  const { fields, mapping = standardMapping } = options;
+  const { fields, onceFields = [], mapping = standardMapping } = options;
   const connection = connect(options);
   const { location } = connection;
   const filling = { isOn: false };
@@ -40,7 +40,7 @@ export function createSqlTarget(options: SqlTargetOptions): Target {
     async apply(batch) {
       const known = layout ?? (await look());
       return connection.inTransaction((engine, session) =>
-        writeBatch(engine, session, batch, known, filling),
+        writeBatch(engine, session, batch, known, filling, onceFields),
       );
     },
     async holdings(after, limit) {
