@@ -182,8 +182,11 @@ describe('the look of the file', () => {
     expect(problemsOf({ file })).toEqual([problem]);
   });
 
-  it('needs two words for enabled', () => {
-    expect(problemsOf({ file: { enabled: ['1'] } })).toHaveLength(1);
+  it.each([
+    [['1'], 'file.enabled has too few texts; it takes 2'],
+    [['1', '0', '2'], 'file.enabled has too many texts; it takes 2'],
+  ])('needs two words for enabled, not %j', (enabled, problem) => {
+    expect(problemsOf({ file: { enabled } })).toEqual([problem]);
   });
 });
 
