@@ -80,7 +80,7 @@ describe('the file', () => {
     ]);
   });
 
-  it('makes formulas harmless in CSV, and leaves them alone in XLSX, where every cell is a text', async () => {
+  it('makes formulas harmless in CSV, and leaves them alone in XLSX, where every cell is a text [pitfall 28]', async () => {
     const evil = makeAccount(1, 'ann', { fields: { displayName: '=cmd|calc', firstName: '@SUM(A1)' } });
     const csv = makeFileKit();
     const xlsx = makeFileKit({ name: 'a.xlsx' });
