@@ -6,11 +6,14 @@ import { compileMapping, type CompiledMapping } from './accounts/decide.ts';
 import { fieldNames } from './accounts/model.ts';
 import { createAdmin } from './admin/app.ts';
 import { type Config } from './config.ts';
+import { createFileTarget } from './gespage/file/create-file-target.ts';
+import { fileStagingPath } from './gespage/file/staging.ts';
 import { ldapFilePath } from './gespage/ldap/file-path.ts';
 import { createThreadedLdapTarget } from './gespage/ldap/threaded-target.ts';
 import { createSqlTarget } from './gespage/sql/create-sql-target.ts';
 import { createThreadedSqlTarget } from './gespage/sql/threaded-target.ts';
 import type { Target } from './gespage/target.ts';
+import { createTriggerCall } from './gespage/trigger.ts';
 import { createGraphClient, type GraphClient } from './graph/client.ts';
 import { readDelta } from './graph/delta.ts';
 import { lookUpDeletedUsers, lookUpUsers } from './graph/lookups.ts';
@@ -102,6 +105,7 @@ export function openParts(config: Config, log: Log): Parts {
     graph: graphSide(client, rooms, mapping),
     mapping,
     targets,
+    ...(config.trigger && { callTrigger: createTriggerCall(config.trigger) }),
     removal: {
       policy: config.removal.policy,
       graceDays: config.removal.graceMs / 86_400_000,
@@ -141,19 +145,33 @@ export function openParts(config: Config, log: Log): Parts {
 }
 
 function createTargets(config: Config, mapping: CompiledMapping, log: Log): Target[] {
-  const { sql, sqlMapping, ldap } = config.targets;
+  const { sql, sqlMapping, ldap, file } = config.targets;
+  const { onceFields } = mapping;
   const fields = fieldNames.filter((name) => !mapping.ownedFields.includes(name));
   const targets: Target[] = [];
   if (sql?.kind === 'sqlite')
     targets.push(
-      createThreadedSqlTarget('sqlite', { url: `sqlite:${sql.path}`, fields, mapping: sqlMapping }),
+      createThreadedSqlTarget('sqlite', {
+        url: `sqlite:${sql.path}`,
+        fields,
+        onceFields,
+        mapping: sqlMapping,
+      }),
     );
-  else if (sql) targets.push(createSqlTarget({ url: sql.url, fields, mapping: sqlMapping }));
+  else if (sql) targets.push(createSqlTarget({ url: sql.url, fields, onceFields, mapping: sqlMapping }));
   if (ldap) {
     const { host, port, baseDn, bindDn, password, tls } = ldap;
     const bind = { dn: bindDn, password };
-    const file = ldapFilePath(config.state.path);
-    targets.push(createThreadedLdapTarget({ file, host, port, baseDn, bind, ...(tls && { tls }) }, log));
+    const directory = ldapFilePath(config.state.path);
+    targets.push(
+      createThreadedLdapTarget({ file: directory, host, port, baseDn, bind, ...(tls && { tls }) }, log),
+    );
+  }
+  if (file) {
+    const stagingPath = fileStagingPath(config.state.path);
+    const staging = createThreadedSqlTarget('file', { url: `sqlite:${stagingPath}`, fields, onceFields });
+    const { file: format } = mapping.mapping;
+    targets.push(createFileTarget({ ...file, staging, stagingPath, format, fields, now: Date.now, log }));
   }
   return targets;
 }

@@ -209,8 +209,12 @@ function chooseCredential(
 }
 
 /** The embedded database is there for a first look: where another target is set, nobody would read it. */
-function chooseSql({ GESPAGE_SQL_URL: sql }: Settings, ldap: LdapTarget | undefined): SqlTarget | undefined {
-  return sql ?? (ldap === undefined ? { kind: 'sqlite', path: './data/gespage.db' } : undefined);
+function chooseSql(
+  { GESPAGE_SQL_URL: sql, GESPAGE_FILE_PATH: file }: Settings,
+  ldap: LdapTarget | undefined,
+): SqlTarget | undefined {
+  const isAlone = ldap === undefined && file === undefined;
+  return sql ?? (isAlone ? { kind: 'sqlite', path: './data/gespage.db' } : undefined);
 }
 
 const secondMs = 1_000;
@@ -253,7 +257,9 @@ function arrange(
       sql: chooseSql(settings, ldap),
       ...(sqlMapping !== undefined && { sqlMapping }),
       ldap,
+      file: settings.GESPAGE_FILE_PATH,
     },
+    trigger: settings.GESPAGE_TRIGGER_URL,
     timing: {
       pollMs: Math.round(settings.POLL_SECONDS * secondMs),
       sweepMs: Math.round(settings.SWEEP_MINUTES * minuteMs),

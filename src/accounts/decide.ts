@@ -1,4 +1,5 @@
 // Owns the judgement of one user: an account, a leaver, or somebody about whom nothing can be said yet.
+import { findOnce, findOwned, propertiesOf } from './field-rules.ts';
 import { compileLogin } from './login.ts';
 import { selectedProperties, type Mapping } from './mapping.ts';
 import {
@@ -41,6 +42,8 @@ export interface CompiledMapping {
   readonly selected: readonly string[];
   /** Fields that Gespage owns: always `null` here, never written. */
   readonly ownedFields: readonly FieldName[];
+  /** Fields that are written when an account is made, and left alone afterwards. */
+  readonly onceFields: readonly FieldName[];
   /** `inScope`: whether the scope groups hold the user; true for all where {@link everyoneInScope}. */
   readonly decide: (user: DirectoryUser, inScope: boolean) => Decision;
 }
@@ -56,6 +59,8 @@ const enabledUnknown: Decision = {
 /** Prepares a mapping once, so that judging a user costs no more than reading the properties. */
 export function compileMapping(mapping: Mapping): CompiledMapping {
   const isExcluded = compileUserPatterns(mapping.scope.exclude);
+  const isPublished = compilePatterns(mapping.groups.publish);
+  const isNever = compilePatterns(mapping.groups.never);
   const readLogin = compileLogin(mapping.login);
   const readFields = compileFields(mapping.fields);
   const guestsStayOut = !mapping.scope.includeGuests;
@@ -85,9 +90,10 @@ export function compileMapping(mapping: Mapping): CompiledMapping {
     mapping,
     everyoneInScope: mapping.scope.groups.length === 0,
     isScopeGroup: compilePatterns(mapping.scope.groups),
-    isPublishedGroup: compilePatterns(mapping.groups.publish),
+    isPublishedGroup: (group) => isPublished(group) && !isNever(group),
     selected: selectedProperties(mapping),
-    ownedFields: fieldNames.filter((name) => mapping.fields[name].length === 0),
+    ownedFields: findOwned(mapping.fields),
+    onceFields: findOnce(mapping.fields),
     decide,
   };
 }
@@ -123,10 +129,9 @@ function isGuest(user: DirectoryUser): boolean {
 }
 
 function compileFields(lists: Mapping['fields']): (user: DirectoryUser) => AccountFields {
-  const read = Object.fromEntries(fieldNames.map((name) => [name, compileFirst(lists[name])])) as Record<
-    FieldName,
-    ValueReader
-  >;
+  const read = Object.fromEntries(
+    fieldNames.map((name) => [name, compileFirst(propertiesOf(lists[name]))]),
+  ) as Record<FieldName, ValueReader>;
   // Written out, since one fixed shape is several times faster to make than a loop over names.
   return (user) => ({
     displayName: read.displayName(user),

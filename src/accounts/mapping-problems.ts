@@ -18,8 +18,30 @@ export function explainIssue(issue: Issue): string[] {
     const values = issue.values.map((value) => JSON.stringify(value)).join(' or ');
     return [`${place} must be ${values}, but is ${describeInput(issue.input)}`];
   }
+  // Where a check of our own found too few, it has brought its sentence.
+  if (issue.code === 'too_small' && issue.origin === 'array' && issue.message.startsWith('Too small'))
+    return [`${place} has too few texts; it takes ${issue.minimum}`];
+  if (issue.code === 'too_big' && issue.origin === 'array')
+    return [`${place} has too many texts; it takes ${issue.maximum}`];
+  // A field is a list or an object: what was written tells which of the two was meant.
+  if (issue.code === 'invalid_union') {
+    const meant = Array.isArray(issue.input)
+      ? issue.errors[0]
+      : isObject(issue.input)
+        ? issue.errors[1]
+        : undefined;
+    if (meant !== undefined)
+      return meant.flatMap((one) => explainIssue({ ...one, path: [...issue.path, ...one.path] }));
+    return [
+      `${place} must be a list in [ ], or { "from": [ ], "write": "once" }, but is ${describeInput(issue.input)}`,
+    ];
+  }
   // Checks of our own bring their sentence: either about the place itself or about the text found there.
   return [issue.message.startsWith('"') ? `${place}: ${issue.message}` : `${place} ${issue.message}`];
+}
+
+function isObject(input: unknown): boolean {
+  return typeof input === 'object' && input !== null;
 }
 
 function describePlace(path: readonly PropertyKey[]): string {

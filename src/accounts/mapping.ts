@@ -1,6 +1,8 @@
 // Owns the mapping file: its shape, its defaults, its check in plain words, and what Graph must be asked for.
 import { z } from 'zod';
+import { fileSection, findOwnedColumns } from './file-format.ts';
 import { explainIssue } from './mapping-problems.ts';
+import { findOwned, propertiesOf } from './field-rules.ts';
 import type { FieldName } from './model.ts';
 import { commonProperties, findNameProblem, propertyNamePattern, rootProperty } from './property-names.ts';
 import { isObjectId } from './scope.ts';
@@ -41,11 +43,24 @@ const userPattern = z
     pattern: '[@*]|^\\s*[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\\s*$',
   });
 
+const ownedRule = z.strictObject({
+  from: z
+    .array(propertyName)
+    .min(1, 'is empty; write [] in place of the whole { } for a field that Gespage owns')
+    .meta({ description: 'The first non-empty property wins' }),
+  write: z.enum(['always', 'once']).default('always').meta({
+    description: 'once: when the account is made, and never again, since Gespage or its users may change it',
+  }),
+});
+
 const sourceList = (...names: string[]) =>
   z
-    .array(propertyName)
+    .union([z.array(propertyName), ownedRule])
     .default(names)
-    .meta({ description: 'The first non-empty property wins; an empty list leaves the field to Gespage' });
+    .meta({
+      description:
+        'The first non-empty property wins; an empty list leaves the field to Gespage; { from, write } says whether it is written always or once',
+    });
 
 const scope = z
   .strictObject({
@@ -92,6 +107,10 @@ const groups = z
       .array(groupPattern)
       .default([])
       .meta({ description: 'Groups that Gespage gets; a Gespage group can carry administrator rights' }),
+    never: z
+      .array(groupPattern)
+      .default([])
+      .meta({ description: 'Groups that Gespage never gets, even where publish means them too' }),
     nested: z
       .boolean()
       .default(true)
@@ -101,7 +120,11 @@ const groups = z
 
 /** The mapping file as editors and {@link parseMapping} see it; `$schema` is for editors alone. */
 export const mappingSchema = z
-  .strictObject({ $schema: z.string().optional(), scope, login, fields, groups })
+  .strictObject({ $schema: z.string().optional(), scope, login, fields, groups, file: fileSection })
+  .superRefine(({ fields: rules, file }, context) => {
+    for (const { column, message } of findOwnedColumns(file, findOwned(rules)))
+      context.addIssue({ code: 'custom', path: ['file', 'columns', column], message });
+  })
   .meta({
     title: 'Mapping of gespage-graph-sync',
     description: 'Who gets a Gespage account, with which login, fields and groups',
@@ -143,6 +166,6 @@ const alwaysSelected = ['accountEnabled', 'displayName', 'id', 'userPrincipalNam
  * needs a new delta stream. https://learn.microsoft.com/graph/delta-query-overview
  */
 export function selectedProperties(mapping: Mapping): string[] {
-  const named = [...mapping.login.from, ...Object.values(mapping.fields).flat()];
+  const named = [...mapping.login.from, ...Object.values(mapping.fields).flatMap(propertiesOf)];
   return [...new Set([...alwaysSelected, ...named.map(rootProperty)])].sort();
 }

@@ -25,6 +25,8 @@ export interface PlanSettings {
   readonly now: number;
   /** From the compiled mapping. */
   readonly ownedFields: readonly FieldName[];
+  /** From the compiled mapping: written when the account is made, and then as they were. */
+  readonly onceFields: readonly FieldName[];
 }
 
 export interface PersonInput {
@@ -80,7 +82,7 @@ const dayMs = 86_400_000;
 export function planPerson(input: PersonInput, settings: PlanSettings): PersonPlan {
   switch (input.decision.kind) {
     case 'active':
-      return planActive(input, input.decision.fields);
+      return planActive(input, keepOnce(input, input.decision.fields, settings));
     case 'leaver':
       return planLeaver(input, input.decision, settings);
     case 'unmappable':
@@ -109,7 +111,10 @@ function planLeaver(
   const { current, groups } = input;
   if (current?.present !== true) return none;
   const login = input.login ?? current.login;
-  const fields = decision.fields ?? withoutOwned(current.fields, settings.ownedFields);
+  const fields =
+    decision.fields === null
+      ? withoutOwned(current.fields, settings.ownedFields)
+      : keepOnce(input, decision.fields, settings);
   if (settings.policy === 'keep') {
     const { enabled, disabledSince } = current;
     return planWrite(current, { login, fields, enabled, groups, disabledSince, back: false });
@@ -181,6 +186,16 @@ function isSameList(left: readonly string[], right: readonly string[]): boolean 
 
 function isGraceOver(disabledSince: number | null, settings: PlanSettings): boolean {
   return disabledSince !== null && settings.now - disabledSince >= settings.graceDays * dayMs;
+}
+
+/**
+ * What is written once stays as it was while the account has its row, whatever the directory says now, also where it
+ * was empty then. A row that is made anew gets what the directory has.
+ */
+function keepOnce({ current }: PersonInput, fields: AccountFields, settings: PlanSettings): AccountFields {
+  const { onceFields: once } = settings;
+  if (once.length === 0 || current?.present !== true) return fields;
+  return { ...fields, ...Object.fromEntries(once.map((name) => [name, current.fields[name]])) };
 }
 
 /** Last values are kept, save those of a field that the mapping has given to Gespage since. */

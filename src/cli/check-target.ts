@@ -13,10 +13,11 @@ export function sqlTargetOptions(
   { targets: { sqlMapping }, mapping }: Config,
   sql: SqlTarget,
 ): SqlTargetOptions {
-  const { ownedFields } = compileMapping(mapping);
+  const { ownedFields, onceFields } = compileMapping(mapping);
   return {
     url: sql.kind === 'sqlite' ? `sqlite:${sql.path}` : sql.url,
     fields: fieldNames.filter((name) => !ownedFields.includes(name)),
+    onceFields,
     mapping: sqlMapping,
   };
 }

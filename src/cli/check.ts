@@ -5,11 +5,13 @@ import { type Config, readConfig } from '../config.ts';
 import { StateError } from '../state/database.ts';
 import { viewStreams } from '../state/overview.ts';
 import { wayBack } from '../state/trouble.ts';
+import { checkFile } from './check-file.ts';
 import { checkGraph } from './check-graph.ts';
 import { checkLdap } from './check-ldap.ts';
 import { checkPublicUrl } from './check-public.ts';
 import { checkSql } from './check-target.ts';
 import { isServed, withRooms } from './database.ts';
+import { checkTrigger } from './check-trigger.ts';
 import { failed, type Finding, note, ok } from './finding.ts';
 import type { Io, Outcome } from './io.ts';
 import { alignColumns } from './table.ts';
@@ -91,6 +93,7 @@ function checkGroupNames({ mapping }: Config, groups: Parameters<typeof unmatche
     [
       ['scope.groups', mapping.scope.groups],
       ['groups.publish', mapping.groups.publish],
+      ['groups.never', mapping.groups.never],
     ] as const
   ).flatMap(([place, patterns]) => {
     const unknown = unmatchedPatterns(patterns, groups);
@@ -107,9 +110,11 @@ function checkGroupNames({ mapping }: Config, groups: Parameters<typeof unmatche
 }
 
 async function checkTargets(config: Config, io: Io, served: boolean): Promise<Finding[]> {
-  const { sql, ldap } = config.targets;
+  const { sql, ldap, file } = config.targets;
   return [
     ...(sql ? await checkSql(config, sql) : []),
     ...(ldap ? await checkLdap(config, ldap, served, io.now()) : []),
+    ...(file ? [await checkFile(file.path)] : []),
+    ...(config.trigger ? [await checkTrigger(config.trigger)] : []),
   ];
 }

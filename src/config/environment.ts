@@ -1,6 +1,6 @@
 // Owns the raw side of the environment: what is set at all, secrets that come as files, names that nobody knows.
 import { accept, refuse, type Parsed } from './parsed.ts';
-import { laterVariables, variableList, type VariableName } from './variables.ts';
+import { variableList, type VariableName } from './variables.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -38,7 +38,7 @@ export function collectVariables(env: Environment, files: FileReader): Found {
   return {
     values,
     spoilt,
-    problems: [...problems, ...findLater(env)],
+    problems,
     warnings: findStrangers(env),
   };
 }
@@ -90,18 +90,6 @@ function describeReadFailure(error: unknown): string {
   }
 }
 
-function findLater(env: Environment): string[] {
-  return Object.keys(env)
-    .filter((name) => presentIn(env, name) !== undefined)
-    .sort()
-    .flatMap((name) => {
-      const later = laterVariables.find(({ pattern }) => pattern.test(name));
-      return later === undefined
-        ? []
-        : [`${name} is set, but this version cannot ${later.what} yet; remove it.`];
-    });
-}
-
 const prefixes = [...new Set(variableList.map(({ name }) => `${name.split('_')[0] ?? name}_`))];
 
 /** From this length on, two wrong letters are a slip in any part of the name, the prefix too. */
@@ -114,7 +102,6 @@ function findStrangers(env: Environment): string[] {
   );
   return Object.keys(env)
     .filter((name) => presentIn(env, name) !== undefined && !known.has(name))
-    .filter((name) => !laterVariables.some(({ pattern }) => pattern.test(name)))
     .filter(
       (name) => name.length >= longName || prefixes.some((prefix) => name.toUpperCase().startsWith(prefix)),
     )

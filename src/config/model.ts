@@ -3,10 +3,12 @@ import type { RemovalLimit } from '../accounts/guard.ts';
 import type { Mapping } from '../accounts/mapping.ts';
 import type { LogFormat, LogLevel } from '../ops/log.ts';
 import type { ClientCertificate } from './certificate.ts';
+import type { FileTarget } from './file-path.ts';
 import type { LdapTarget } from './ldap.ts';
 import type { RemovalPolicy } from './schema.ts';
 import type { SqlMapping } from './sql-mapping.ts';
 import type { SqlTarget } from './sql-url.ts';
+import type { Trigger } from './trigger-url.ts';
 import type { CloudName } from './urls.ts';
 
 /** How the application proves who it is. */
@@ -52,7 +54,9 @@ export interface Config {
     /** The names of tables and columns, undefined for the standard ones. */
     readonly sqlMapping?: SqlMapping | undefined;
     readonly ldap: LdapTarget | undefined;
+    readonly file: FileTarget | undefined;
   };
+  readonly trigger: Trigger | undefined;
   readonly timing: { readonly pollMs: number; readonly sweepMs: number; readonly fullResyncMs: number };
   readonly removal: {
     readonly policy: RemovalPolicy;
@@ -66,9 +70,13 @@ export interface Config {
 export function secretsOf(config: Config): string[] {
   const { credential } = config.azure;
   const { sql, ldap } = config.targets;
+  const { trigger } = config;
   return [
     config.adminDoor.token,
     credential.kind === 'secret' ? credential.secret : credential.privateKey,
+    ...(trigger === undefined
+      ? []
+      : [trigger.url, ...Object.values(trigger.credentials ?? {})].filter(Boolean)),
     ...(sql === undefined || sql.kind === 'sqlite'
       ? []
       : [sql.url, ...(sql.password === undefined ? [] : [sql.password])]),

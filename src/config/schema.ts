@@ -2,9 +2,11 @@
 import { z } from 'zod';
 import { parseRemovalLimit } from '../accounts/guard.ts';
 import { logFormats, logLevels } from '../ops/log.ts';
+import { parseFilePath } from './file-path.ts';
 import { parseDn, parseLdapPassword } from './ldap.ts';
 import { accept, refuse, type Parsed } from './parsed.ts';
 import { parseSqlUrl } from './sql-url.ts';
+import { parseTriggerUrl } from './trigger-url.ts';
 import { cloudNames, parseHttpsOrigin, parseListenHost, parsePort, parsePublicUrl } from './urls.ts';
 import type { VariableName } from './variables.ts';
 
@@ -45,6 +47,8 @@ export const settingSchemas = {
   GESPAGE_LDAP_BIND_PASSWORD: optional(parseLdapPassword),
   GESPAGE_LDAP_TLS_CERT: optional(accept),
   GESPAGE_LDAP_TLS_KEY: optional(accept),
+  GESPAGE_FILE_PATH: optional(parseFilePath),
+  GESPAGE_TRIGGER_URL: optional(parseTriggerUrl),
   POLL_SECONDS: number(0.1, 86_400, 'seconds'),
   SWEEP_MINUTES: number(0.01, 1_440, 'minutes'),
   FULL_RESYNC_DAYS: number(0.001, 365, 'days'),

@@ -116,6 +116,17 @@ export const variables = [
     meaning: 'PEM file with the private key of that certificate, without a password',
   },
   {
+    name: 'GESPAGE_FILE_PATH',
+    meaning: 'File for Gespage, ending in `.csv` or `.xlsx`; the mapping file says how it looks',
+  },
+  {
+    name: 'GESPAGE_TRIGGER_URL',
+    secret: true,
+    meaning:
+      'Called by POST after the targets changed, for a program of yours that starts the synchronisation of Gespage: ' +
+      '`https://USER:PASSWORD@HOST/PATH` (`http` within a private network)',
+  },
+  {
     name: 'POLL_SECONDS',
     default: '60',
     meaning: 'Seconds between two delta rounds in polling mode, 0.1 to 86400',
@@ -156,9 +167,3 @@ export type VariableName = (typeof variables)[number]['name'];
 
 /** The same with one shape for all entries. */
 export const variableList: readonly (Variable & { readonly name: VariableName })[] = variables;
-
-/** What a later version will understand. To ignore it in silence would leave an operator waiting for a directory that never comes. */
-export const laterVariables: readonly { readonly pattern: RegExp; readonly what: string }[] = [
-  { pattern: /^GESPAGE_FILE_PATH$/, what: 'write a CSV or XLSX file' },
-  { pattern: /^GESPAGE_TRIGGER_URL(_FILE)?$/, what: "start Gespage's own synchronisation" },
-];

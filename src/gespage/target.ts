@@ -61,6 +61,12 @@ export interface Target {
    * applying a batch twice, or an old batch again followed by the newer ones, ends in the same state.
    */
   apply(batch: ChangeBatch): Promise<Applied>;
+  /**
+   * Where what is applied is not seen at once, as in a file that is made anew: makes it seen. Called while the ledger
+   * has nothing newer. Returns after how many ms it wants to be called again, or undefined when all that may be seen
+   * is.
+   */
+  publish?(): Promise<number | undefined>;
   /** Rows that this product wrote, after the id `after` (empty at first), at most `limit` ids. */
   holdings(after: string, limit: number): Promise<Holdings>;
   /**

@@ -1,6 +1,7 @@
 // Owns the ledger: the accounts and groups that Gespage should hold, each with the revision of its last change.
 import { type Account, type FieldName, fieldNames } from '../accounts/model.ts';
 import type { State } from './database.ts';
+import { type HeldName, nameGroups } from './group-names.ts';
 
 /** An account of the ledger; `present` is false once its row is to be gone from the targets. */
 export interface LedgerRow extends Account {
@@ -70,6 +71,8 @@ export interface Ledger {
    * settled, so that the accounts have given up their memberships first.
    */
   settleGroups(half?: 'present' | 'absent'): boolean;
+  /** Published groups whose name in the targets is another than in the tenant, since it is not the only one of that name. */
+  renamedGroups(): { readonly id: string; readonly name: string; readonly wanted: string }[];
   /** Takes in a group that a target holds; where it is not published any more, `settleGroups` takes it away again. */
   adoptGroup(key: number, externalId: string, name: string): void;
   /** Accounts with keys after this one, in their order, present or not. */
@@ -192,6 +195,31 @@ export function createLedger(state: State): Ledger {
     for (const key of keys) touch.run(nextRevision(), key);
   }
 
+  /** Writes the groups that are to be published and differ; returns them. */
+  function writeGroups(): { id: string; was: 0 | 1 | null }[] {
+    const wanted = state
+      .sql(
+        `SELECT g.key, o.id, coalesce(o.properties ->> 'displayName', o.id) AS name, p.name AS held, p.present AS was
+         FROM relevant_group g JOIN directory_object o ON o.key = g.key LEFT JOIN published_group p ON p.key = g.key
+         WHERE g.publish = 1`,
+      )
+      .all() as { key: number; id: string; name: string; held: string | null; was: 0 | 1 | null }[];
+    const held = state
+      .sql('SELECT external_id AS id, name FROM published_group WHERE present = 1')
+      .all() as HeldName[];
+    const names = nameGroups(wanted, held);
+    const changed = wanted.filter(({ id, held, was }) => was !== 1 || held !== names.get(id));
+    for (const { key, id } of changed) {
+      state
+        .sql(
+          `INSERT INTO published_group(key, external_id, name, present, revision) VALUES (?, ?, ?, 1, ?)
+           ON CONFLICT(key) DO UPDATE SET name = excluded.name, present = 1, revision = excluded.revision`,
+        )
+        .run(key, id, names.get(id), nextRevision());
+    }
+    return changed;
+  }
+
   return {
     revision: revisionNow,
     countChangesSince: (revision) =>
@@ -278,17 +306,7 @@ export function createLedger(state: State): Ledger {
       };
     },
     settleGroups(half) {
-      const wanted = `SELECT g.key, o.id, coalesce(o.properties ->> 'displayName', o.id) AS name
-        FROM relevant_group g JOIN directory_object o ON o.key = g.key WHERE g.publish = 1`;
-      const changed =
-        half === 'absent'
-          ? []
-          : (state
-              .sql(
-                `SELECT w.key, w.id, w.name, p.present AS was FROM (${wanted}) w LEFT JOIN published_group p ON p.key = w.key
-                 WHERE p.key IS NULL OR p.present = 0 OR p.name <> w.name`,
-              )
-              .all() as { key: number; id: string; name: string; was: 0 | 1 | null }[]);
+      const changed = half === 'absent' ? [] : writeGroups();
       const removed =
         half === 'present'
           ? []
@@ -299,14 +317,6 @@ export function createLedger(state: State): Ledger {
               )
               .pluck()
               .all() as number[]);
-      for (const group of changed) {
-        state
-          .sql(
-            `INSERT INTO published_group(key, external_id, name, present, revision) VALUES (?, ?, ?, 1, ?)
-             ON CONFLICT(key) DO UPDATE SET name = excluded.name, present = 1, revision = excluded.revision`,
-          )
-          .run(group.key, group.id, group.name, nextRevision());
-      }
       const back = changed.filter((group) => group.was === 0);
       if (back.length > 0) offerMembersAgain(back.map((group) => group.id));
       for (const key of removed) {
@@ -314,8 +324,18 @@ export function createLedger(state: State): Ledger {
           .sql('UPDATE published_group SET present = 0, revision = ? WHERE key = ?')
           .run(nextRevision(), key);
       }
+      // Names that are free now go to those who had to wait for them.
+      if (removed.length > 0) writeGroups();
       return changed.length + removed.length > 0;
     },
+    renamedGroups: () =>
+      state
+        .sql(
+          `SELECT p.external_id AS id, p.name, o.properties ->> 'displayName' AS wanted
+           FROM published_group p JOIN relevant_group g ON g.key = p.key JOIN directory_object o ON o.key = p.key
+           WHERE p.present = 1 AND g.publish = 1 AND p.name <> o.properties ->> 'displayName' ORDER BY p.name`,
+        )
+        .all() as { id: string; name: string; wanted: string }[],
     adoptGroup(key, externalId, name) {
       state
         .sql('INSERT INTO published_group(key, external_id, name, present, revision) VALUES (?, ?, ?, 1, ?)')

@@ -23,9 +23,9 @@ export interface Delivery {
   readonly target: Target;
   /** Lets readers in where the target itself answers them, from now on and again after each failure. Never rejects. */
   serve(): Promise<void>;
-  /** Writes the next batch; returns whether there may be more. */
-  step(): Promise<'again' | 'idle'>;
-  /** Whether the target holds everything that the ledger has. */
+  /** Writes the next batch; returns whether there may be more, or after how many ms. */
+  step(): Promise<'again' | 'idle' | number>;
+  /** Whether the target holds everything that the ledger has, and shows it. */
   isCurrent(): boolean;
   /** Whether each row was compared with the ledger since the full rounds of this read number. */
   isCompared(read: number): boolean;
@@ -52,12 +52,16 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   /** Whether the target was told that it is current. */
   let isTold = false;
   const serving = { isWanted: false, isOn: false };
+  /** Whether what was applied is seen by now, in a target that has to be asked for that. */
+  let isShown = target.publish === undefined;
+  /** When the changes that are not seen yet were notified, in ms. */
+  let unseen: number[] = [];
   /** The ledger is on disk up to this revision. */
   let flushed = -1;
 
   const comparison = createComparison({ ...options, note, onFinished: () => (isTold = false) });
 
-  async function step(): Promise<'again' | 'idle'> {
+  async function step(): Promise<'again' | 'idle' | number> {
     await letReadersIn();
     // What the first full round of users has written so far is not decided yet.
     if (rooms.firstUsers.makesAccounts()) return 'idle';
@@ -67,7 +71,8 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       if (!isNoted) targets.applied(target.name, held, now());
       isNoted = true;
       if (!isTold && options.isSettled()) return tellCurrent(held);
-      return comparison.step(held);
+      const rest = await show();
+      return rest ?? comparison.step(held);
     }
     const present = changes.accounts.filter((row) => row.present);
     const absent = changes.accounts.filter((row) => !row.present);
@@ -89,6 +94,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     });
     isNoted = false;
     isTold = isCurrent;
+    isShown = target.publish === undefined;
     held = changes.to;
     note(changes.accounts, applied.refused, held);
     metrics.countTargetWrites(target.name, 'upsert', applied.upserted);
@@ -108,7 +114,20 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     const to = { ledgerId: meta.ledgerId, revision };
     await target.apply({ to, at: new Date(now()), ...nothing, isCurrent: true });
     isTold = true;
+    isShown = target.publish === undefined;
     return 'again';
+  }
+
+  /** Makes seen what was applied; returns after how many ms there is more to do. */
+  async function show(): Promise<number | undefined> {
+    if (isShown) return undefined;
+    const rest = await target.publish?.();
+    isShown = rest === undefined;
+    if (isShown) {
+      for (const at of unseen) metrics.observePropagation(target.name, (now() - at) / 1000);
+      unseen = [];
+    }
+    return rest;
   }
 
   /** Where the target stands; from the beginning when it counts in another ledger, or in a future of ours. */
@@ -180,9 +199,9 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       }
     });
     isNoted = true;
-    for (const row of rows) {
-      if (row.pingedAt !== null) metrics.observePropagation(target.name, (at - row.pingedAt) / 1000);
-    }
+    const pinged = rows.map((row) => row.pingedAt).filter((since) => since !== null);
+    if (target.publish) unseen.push(...pinged);
+    else for (const since of pinged) metrics.observePropagation(target.name, (at - since) / 1000);
   }
 
   function forget(): void {
@@ -190,6 +209,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     isNoted = false;
     isTold = false;
     serving.isOn = false;
+    isShown = target.publish === undefined;
   }
 
   return {
@@ -206,7 +226,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     step,
     adoptRows,
     isCompared: (read) => comparison.isDone(read),
-    isCurrent: () => held !== undefined && held === ledger.revision(),
+    isCurrent: () => held !== undefined && held === ledger.revision() && isShown,
     forget,
     failed(error, attempt) {
       forget();

@@ -3,6 +3,7 @@ import type { CompiledMapping } from '../accounts/decide.ts';
 import { type RemovalLimit, smallestRemovalLimit } from '../accounts/guard.ts';
 import type { RemovalPolicy } from '../accounts/plan.ts';
 import type { Target } from '../gespage/target.ts';
+import type { CallTrigger } from '../gespage/trigger.ts';
 import { GraphFailure } from '../graph/errors.ts';
 import { createLoop, type Loop } from '../ops/loop.ts';
 import type { Log } from '../ops/log.ts';
@@ -24,6 +25,7 @@ import type { Reading } from './removal-guard.ts';
 import { backoff, createRounds, type ReadRound, type Rounds } from './rounds.ts';
 import { createSettler } from './settle.ts';
 import { watchStorage } from './storage.ts';
+import { createTrigger } from './trigger.ts';
 
 /** What the engine needs of Microsoft's side. */
 export interface GraphSide {
@@ -40,6 +42,8 @@ export interface EngineOptions {
   readonly graph: GraphSide;
   readonly mapping: CompiledMapping;
   readonly targets: readonly Target[];
+  /** Told after the targets changed; undefined where nobody wants to know. */
+  readonly callTrigger?: CallTrigger;
   readonly removal: {
     readonly policy: RemovalPolicy;
     readonly graceDays: number;
@@ -308,7 +312,7 @@ export function createEngine(options: EngineOptions): Engine {
       async () => {
         const rest = await delivery.step();
         if (rest === 'idle') {
-          wake('operate');
+          wake('operate', 'trigger');
           announce();
         }
         return rest;
@@ -317,6 +321,14 @@ export function createEngine(options: EngineOptions): Engine {
       () => delivery.forget(),
     ),
   );
+  if (options.callTrigger) {
+    const trigger = createTrigger({ rooms, deliveries, isSettled, call: options.callTrigger, now, log });
+    addLoop(
+      'trigger',
+      (signal) => trigger.step(signal),
+      (error, attempt) => trigger.failed(error, attempt),
+    );
+  }
   addLoop('renew', renewStep);
   addLoop('operate', async (signal) => (await operations.step(signal)) ?? 'idle');
   const announceEnd = announceCredentialEnd(options.credentialExpiresAt, now, log);

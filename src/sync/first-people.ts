@@ -22,7 +22,7 @@ export interface FirstPeople extends FirstRows {
 /** Texts of one account in `FirstPeople.accounts`. */
 export const accountWidth = 2 + fieldNames.length;
 
-export type FirstRules = Omit<PlanSettings, 'now' | 'ownedFields'>;
+export type FirstRules = Pick<PlanSettings, 'policy' | 'graceDays'>;
 
 /** Judges the people of one page, each by itself: nobody had an account before, and no group has a say. */
 export function judgeFirst(
@@ -30,7 +30,8 @@ export function judgeFirst(
   mapping: CompiledMapping,
   rules: FirstRules,
 ): FirstPeople {
-  const settings = { ...rules, now: 0, ownedFields: mapping.ownedFields };
+  const { ownedFields, onceFields } = mapping;
+  const settings = { ...rules, now: 0, ownedFields, onceFields };
   const properties: (string | null)[] = [];
   const accountOf: number[] = [];
   const accounts: (string | null)[] = [];

@@ -15,7 +15,9 @@ export function reconsiderIfRulesChanged(
   mapping: CompiledMapping,
   policy: RemovalPolicy,
 ): void {
-  const rules = JSON.stringify([mapping.mapping, policy]);
+  // How the file looks decides about nobody.
+  const { file: _, ...decisive } = mapping.mapping;
+  const rules = JSON.stringify([decisive, policy]);
   if (meta.text('rules') === rules) return;
   state.transaction(() => {
     // Accounts were made by the old rules with the pages: the round begins again.

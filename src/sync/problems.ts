@@ -8,10 +8,12 @@ export function findProblems(status: Omit<Status, 'problems'>): string[] {
     ...(status.storage === null ? [] : [status.storage]),
     ...holdProblems(status),
     ...groupProblems(status),
+    ...groupNameProblems(status),
     ...credentialProblems(status),
     ...subscriptionProblems(status),
     ...streamProblems(status),
     ...targetProblems(status),
+    ...triggerProblems(status),
     ...peopleProblems(status),
   ];
 }
@@ -39,6 +41,15 @@ function groupProblems({ refusedGroupLoss: loss }: Pick<Status, 'refusedGroupLos
     `The full round of groups at ${loss.at} lacked ${loss.unseen.toLocaleString('en')} of ` +
       `${loss.known.toLocaleString('en')} memberships, so it was not believed and they are kept. Look at the groups in ` +
       'Entra ID; if they are really gone, run "gespage-sync resync": it takes them away.',
+  ];
+}
+
+function groupNameProblems({ renamedGroups: { count, first } }: Pick<Status, 'renamedGroups'>): string[] {
+  const [one] = first;
+  if (one === undefined) return [];
+  return [
+    `${count === 1 ? 'One published group has' : `${count} published groups have`} a name that another one has too, and so ` +
+      `another name at the targets: ${one.wanted} is ${one.name}. Rename one of them in Entra ID, or publish one alone.`,
   ];
 }
 
@@ -88,6 +99,14 @@ function targetProblems({ targets, refusals }: Pick<Status, 'targets' | 'refusal
         'reason; after it is mended, "gespage-sync resync" offers them again.',
     );
   return problems;
+}
+
+function triggerProblems({ trigger }: Pick<Status, 'trigger'>): string[] {
+  if (trigger?.failingSince == null) return [];
+  return [
+    `The trigger cannot be called since ${trigger.failingSince} and is tried again; Gespage learns of changes by its own ` +
+      `schedule meanwhile. ${trigger.error ?? ''}`.trimEnd(),
+  ];
 }
 
 function peopleProblems({ issues, hiddenGroups }: Pick<Status, 'issues' | 'hiddenGroups'>): string[] {

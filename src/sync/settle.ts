@@ -199,7 +199,13 @@ export function createSettler(options: SettleOptions): Settler {
         ? wanted
         : (assignment.granted.get(user.id) ?? null);
     const input = { externalId: user.id, decision, login, groups, current };
-    const settings = { policy, graceDays, now: now(), ownedFields: mapping.ownedFields };
+    const settings = {
+      policy,
+      graceDays,
+      now: now(),
+      ownedFields: mapping.ownedFields,
+      onceFields: mapping.onceFields,
+    };
     const first = planPerson(input, settings);
     if (first.kind !== 'remove') {
       if (person.removal !== undefined) removals.drop(person.key);

@@ -21,6 +21,8 @@ export interface Status {
   /** Microsoft asked to be left alone until then; null when it does not. */
   readonly pausedUntil: string | null;
   readonly targets: readonly TargetStatus[];
+  /** Calls of GESPAGE_TRIGGER_URL; null where there was none. */
+  readonly trigger: TriggerStatus | null;
   readonly holds: readonly HoldStatus[];
   readonly runs: readonly RunStatus[];
   /** Receipt of a notification to the commit at a target; null before the first one and outside the service. */
@@ -59,6 +61,11 @@ export interface Status {
   readonly credentialExpiresAt: string | null;
   /** A full round of groups that was not believed: how many memberships it lacked, of how many. */
   readonly refusedGroupLoss: { readonly at: string; readonly unseen: number; readonly known: number } | null;
+  /** Published groups that share a name in the tenant and so have another one at the targets. */
+  readonly renamedGroups: {
+    readonly count: number;
+    readonly first: readonly { readonly id: string; readonly name: string; readonly wanted: string }[];
+  };
   readonly hiddenGroups: { readonly count: number; readonly first: readonly string[] };
 }
 
@@ -109,6 +116,15 @@ export interface TargetStatus {
   readonly comparedAt: string | null;
   /** Rows that this comparison found wrong, and put right. */
   readonly repaired: number;
+}
+
+export interface TriggerStatus {
+  /** When a call was last understood. */
+  readonly calledAt: string | null;
+  /** HTTP status of that call. */
+  readonly status: number | null;
+  readonly failingSince: string | null;
+  readonly error: string | null;
 }
 
 export interface HoldStatus {

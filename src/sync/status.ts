@@ -11,7 +11,15 @@ import type { StateRooms } from '../state/rooms.ts';
 import type { RunRow } from '../state/runs.ts';
 import type { Engine } from './engine.ts';
 import { findProblems } from './problems.ts';
-import type { JobStatus, RunStatus, Status, StreamStatus, SubscriptionStatus } from './status-model.ts';
+import type {
+  JobStatus,
+  RunStatus,
+  Status,
+  StreamStatus,
+  SubscriptionStatus,
+  TriggerStatus,
+} from './status-model.ts';
+import { readTriggerRecord } from './trigger-record.ts';
 
 export type { JobStatus, RunStatus, Status, StreamStatus, SubscriptionStatus } from './status-model.ts';
 
@@ -105,6 +113,7 @@ export function isoOrNull(ms: number | null | undefined): string | null {
 interface Counted {
   readonly counts: Status['counts'];
   readonly hidden: readonly string[];
+  readonly renamed: Status['renamedGroups']['first'];
 }
 
 function countAll({ directory, ledger }: StateRooms): Counted {
@@ -115,6 +124,7 @@ function countAll({ directory, ledger }: StateRooms): Counted {
       enabledAccounts: ledger.countEnabled(),
     },
     hidden: directory.hiddenGroups(),
+    renamed: ledger.renamedGroups(),
   };
 }
 
@@ -149,6 +159,7 @@ function assemble({ rooms, engine, metrics, mode }: StatusOptions, counted: Coun
       comparedAt: isoOrNull(row.comparedAt),
       repaired: row.repaired,
     })),
+    trigger: describeTrigger(rooms),
     holds: removals
       .list(100)
       .filter((hold) => hold.status === 'open')
@@ -178,9 +189,17 @@ function assemble({ rooms, engine, metrics, mode }: StatusOptions, counted: Coun
     },
     credentialExpiresAt: engine?.credentialExpiresAt?.toISOString() ?? null,
     refusedGroupLoss: loss === undefined ? null : { ...loss, at: iso(loss.at) },
+    renamedGroups: { count: counted.renamed.length, first: counted.renamed.slice(0, firstFew) },
     hiddenGroups: { count: counted.hidden.length, first: counted.hidden.slice(0, firstFew) },
   };
   return { ...status, problems: findProblems(status) };
+}
+
+function describeTrigger(rooms: StateRooms): TriggerStatus | null {
+  const record = readTriggerRecord(rooms);
+  if (!record) return null;
+  const { calledAt, status, failingSince, error } = record;
+  return { calledAt: isoOrNull(calledAt), status, failingSince: isoOrNull(failingSince), error };
 }
 
 function describeJobs(engine: Pick<Engine, 'loops'>): JobStatus[] {

@@ -183,6 +183,17 @@ describe('a compiled mapping', () => {
     expect(compiled.isPublishedGroup(makeGroup('Admins'))).toBe(false);
   });
 
+  it('never publishes a group that is named under never, by pattern, name or id, whatever publish says', () => {
+    const byId = 'bbbbbbbb-0000-4000-8000-000000000009';
+    const never = ['Gespage ADMIN*', 'direction', byId.toUpperCase()];
+    const compiled = compileMapping(makeMapping({ groups: { publish: ['*', byId], never } }));
+    expect(compiled.isPublishedGroup(makeGroup('gespage Administrators'))).toBe(false);
+    expect(compiled.isPublishedGroup(makeGroup(' Direction '))).toBe(false);
+    expect(compiled.isPublishedGroup(makeGroup('Harmless', byId))).toBe(false);
+    expect(compiled.isPublishedGroup(makeGroup(null, byId))).toBe(false);
+    expect(compiled.isPublishedGroup(makeGroup('Administrators'))).toBe(true);
+  });
+
   it('reads no property that it does not select', () => {
     const compiled = compileMapping(
       makeMapping({

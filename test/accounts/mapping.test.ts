@@ -9,6 +9,9 @@ import {
   parseMapping,
   selectedProperties,
 } from '../../src/accounts/mapping.ts';
+import { columnsOf } from '../../src/accounts/file-format.ts';
+import { findOnce, findOwned } from '../../src/accounts/field-rules.ts';
+import type { FieldName } from '../../src/accounts/model.ts';
 import { commonProperties, findNameProblem, propertyNamePattern } from '../../src/accounts/property-names.ts';
 import { findStaleFiles } from '../../scripts/generate.ts';
 import { makeMapping } from './people.ts';
@@ -27,7 +30,8 @@ const contractDefaults = {
     printCode: [],
     homeDirectory: [],
   },
-  groups: { publish: [], nested: true },
+  groups: { publish: [], never: [], nested: true },
+  file: { delimiter: ';', encoding: 'utf-8', bom: true, enabled: ['1', '0'], includeDisabled: true },
 };
 
 const appId = '0123456789abcdef0123456789ABCDEF';
@@ -75,6 +79,114 @@ describe('the mapping file', () => {
 
   it('has a JSON Schema in the repository that is made from the code', async () => {
     expect(await findStaleFiles()).toEqual([]);
+  });
+});
+
+describe('a field', () => {
+  it('says whether it is written always or once; a list means always', () => {
+    const mapping = makeMapping({
+      fields: {
+        printCode: { from: ['employeeId'], write: 'once' },
+        activity: { from: ['city'], write: 'always' },
+      },
+    });
+    expect(findOnce(mapping.fields)).toEqual(['printCode']);
+    expect(findOwned(mapping.fields).toSorted()).toEqual(['cardNumber', 'homeDirectory']);
+    expect(selectedProperties(mapping)).toEqual(expect.arrayContaining(['employeeId', 'city']));
+    expect(parseMapping('{"fields":{"email":{"from":["mail"]}}}')).toMatchObject({
+      mapping: { fields: { email: { from: ['mail'], write: 'always' } } },
+    });
+  });
+
+  it.each([
+    [
+      { email: 'mail' },
+      'fields.email must be a list in [ ], or { "from": [ ], "write": "once" }, but is the text "mail"',
+    ],
+    [{ email: ['Mail'] }, 'fields.email[0]: "Mail" is written "mail" at Microsoft Graph; write it so'],
+    [{ email: [7] }, 'fields.email[0] must be text in quotation marks, but is 7'],
+    [{ email: { from: 'mail' } }, 'fields.email.from must be a list in [ ], but is the text "mail"'],
+    [
+      { email: { from: [] } },
+      'fields.email.from is empty; write [] in place of the whole { } for a field that Gespage owns',
+    ],
+    [
+      { email: { from: ['Mail'] } },
+      'fields.email.from[0]: "Mail" is written "mail" at Microsoft Graph; write it so',
+    ],
+    [
+      { email: { from: ['mail'], write: 'never' } },
+      'fields.email.write must be "always" or "once", but is the text "never"',
+    ],
+    [
+      { email: { from: ['mail'], when: 'once' } },
+      'fields.email.when is not known; remove it or correct its spelling',
+    ],
+  ])('that is wrong is explained: %j', (fields, problem) => {
+    expect(problemsOf({ fields })).toEqual([problem]);
+  });
+});
+
+describe('the look of the file', () => {
+  const columnsIn = (file: object, owned: FieldName[] = []) =>
+    columnsOf(makeMapping({ file }).file, owned).map(({ header }) => header);
+
+  it('has the columns of the view, without those of fields that Gespage owns', () => {
+    expect(columnsIn({}, ['printCode', 'cardNumber'])).toEqual(
+      'login last_name first_name display_name email department activity home_directory enabled group_names external_id'.split(
+        ' ',
+      ),
+    );
+  });
+
+  it('has the columns that are named, in their order', () => {
+    const text = '{"file":{"columns":{"groups":"Groupes","login":"Identifiant","lastName":"Nom"}}}';
+    const result = parseMapping(text);
+    expect(result.ok && columnsOf(result.mapping.file, [])).toEqual([
+      { name: 'groups', header: 'Groupes' },
+      { name: 'login', header: 'Identifiant' },
+      { name: 'lastName', header: 'Nom' },
+    ]);
+  });
+
+  it.each([
+    [
+      { columns: { email: 'Mail' } },
+      'file.columns has no login, so nobody could be told apart; add "login" with the header that it is to have',
+    ],
+    [
+      { columns: { login: 'A', email: ' a' } },
+      'file.columns.email has the same header as login; give each column a header of its own',
+    ],
+    [
+      { columns: { login: 'A', email: '' } },
+      'file.columns.email is empty or holds a line end; write a short text',
+    ],
+    [
+      { columns: { login: 'A', mail: 'B' } },
+      'file.columns.mail is not known; remove it or correct its spelling',
+    ],
+    [
+      { columns: { login: 'A', printCode: 'Code' } },
+      'file.columns.printCode is the column of a field that Gespage owns, so it would always be empty; leave it out, or name properties under fields.printCode',
+    ],
+    [{ delimiter: ';;' }, 'file.delimiter must be ";" or "," or "\\t" or "|", but is the text ";;"'],
+    [{ encoding: 'latin1' }, 'file.encoding must be "utf-8" or "windows-1252", but is the text "latin1"'],
+    [
+      { enabled: ['1', '1'] },
+      'file.enabled has the same word twice; write one for enabled and one for disabled',
+    ],
+    [{ bom: 'yes' }, 'file.bom must be true or false, but is the text "yes"'],
+    [{ seperator: ';' }, 'file.seperator is not known; remove it or correct its spelling'],
+  ])('that is wrong is explained: %j', (file, problem) => {
+    expect(problemsOf({ file })).toEqual([problem]);
+  });
+
+  it.each([
+    [['1'], 'file.enabled has too few texts; it takes 2'],
+    [['1', '0', '2'], 'file.enabled has too many texts; it takes 2'],
+  ])('needs two words for enabled, not %j', (enabled, problem) => {
+    expect(problemsOf({ file: { enabled } })).toEqual([problem]);
   });
 });
 

@@ -53,6 +53,7 @@ export function makeMapping(
     login: { ...base.login, ...changes.login },
     fields: { ...base.fields, ...changes.fields },
     groups: { ...base.groups, ...changes.groups },
+    file: { ...base.file, ...changes.file },
   };
 }
 
@@ -154,6 +155,7 @@ export const anySettings: fc.Arbitrary<PlanSettings> = fc.record({
   graceDays: fc.integer({ min: 1, max: 40 }),
   now: fc.integer({ min: 0, max: 60 }).map((day) => day * dayMs),
   ownedFields: fc.constant([]),
+  onceFields: fc.constant([]),
 });
 
 export const anyInput: fc.Arbitrary<PersonInput> = fc

@@ -160,3 +160,44 @@ describe('a field that was given to Gespage since', () => {
     }
   });
 });
+
+describe('a field that is written once', () => {
+  const settings: PlanSettings = { ...disablePolicy, onceFields: ['printCode', 'cardNumber'] };
+  const had = makeFields({ displayName: 'Anna Berg', printCode: '1111' });
+  const now: Decision = {
+    kind: 'active',
+    login: 'aberg',
+    fields: makeFields({ displayName: 'Anna Berg', printCode: '2222', cardNumber: '4711' }),
+  };
+
+  it('is written with a new account', () => {
+    expect(plan(now, { settings })).toMatchObject({ cause: 'create', account: { fields: now.fields } });
+  });
+
+  it('is no change later, neither another value nor one that comes only then', () => {
+    expect(plan(now, { current: makeRow({ fields: had }), settings })).toEqual({ kind: 'none' });
+    const renamedLater: Decision = { ...now, fields: { ...now.fields, displayName: 'Anna Bergmann' } };
+    expect(plan(renamedLater, { current: makeRow({ fields: had }), settings })).toMatchObject({
+      changes: ['displayName'],
+      account: { fields: { ...had, displayName: 'Anna Bergmann' } },
+    });
+  });
+
+  it('stays when the person leaves and comes back to the same row', () => {
+    const leaving: Decision = { kind: 'leaver', reason: 'disabled', login: 'aberg', fields: now.fields };
+    expect(plan(leaving, { current: makeRow({ fields: had }), settings })).toMatchObject({
+      kind: 'remove',
+      account: { fields: had },
+    });
+    const current = makeRow({ fields: had, enabled: false, disabledSince: 1 });
+    expect(plan(now, { current, settings })).toMatchObject({ cause: 'restore', account: { fields: had } });
+  });
+
+  it('is written anew with a row that is made anew', () => {
+    const current = makeRow({ fields: had, present: false, enabled: false, disabledSince: 1 });
+    expect(plan(now, { current, settings })).toMatchObject({
+      cause: 'restore',
+      account: { fields: now.fields },
+    });
+  });
+});

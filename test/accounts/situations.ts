@@ -9,7 +9,13 @@ import {
 import { annaId, dayMs, makeFields, makeRow } from './people.ts';
 
 export const now = 100 * dayMs;
-export const disablePolicy: PlanSettings = { policy: 'disable', graceDays: 30, now, ownedFields: [] };
+export const disablePolicy: PlanSettings = {
+  policy: 'disable',
+  graceDays: 30,
+  now,
+  ownedFields: [],
+  onceFields: [],
+};
 export const deletePolicy: PlanSettings = { ...disablePolicy, policy: 'delete' };
 export const keepPolicy: PlanSettings = { ...disablePolicy, policy: 'keep' };
 export const policies = [disablePolicy, deletePolicy, keepPolicy];

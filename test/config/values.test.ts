@@ -122,7 +122,8 @@ describe('the target', () => {
     ),
   ])('that is let in here is not refused by the target: %s', (url) => {
     const { sql } = configOf({ GESPAGE_SQL_URL: url }).targets;
-    expect(() => parseSqlUrl(sql?.kind === 'sqlite' ? `sqlite:${sql.path}` : (sql?.url ?? ''))).not.toThrow();
+    if (sql === undefined) throw new Error('there is no SQL target');
+    expect(() => parseSqlUrl(sql.kind === 'sqlite' ? `sqlite:${sql.path}` : sql.url)).not.toThrow();
   });
 
   it('is not the state database', () => {

@@ -74,6 +74,47 @@ export function describeTarget(engine: TestEngine): void {
       });
     });
 
+    describe('a field that is written once', () => {
+      const code = (printCode: string | null, email: string) => ({ fields: { printCode, email } });
+      const readCode = async () => {
+        const row = await readOne('gespage_account', 1);
+        return [row?.print_code, row?.email];
+      };
+
+      beforeEach(async () => {
+        await target.close();
+        target = createSqlTarget({
+          url: database.url,
+          fields: [...writtenFields, 'printCode'],
+          onceFields: ['printCode'],
+        });
+        await target.open();
+        await apply({ accounts: [makeAccount(1, 'ann', code('1111', 'a@b'))] });
+      });
+
+      test('is there from the first, and stays whatever is written later', async () => {
+        expect(await readCode()).toEqual(['1111', 'a@b']);
+        await apply({ accounts: [makeAccount(1, 'zoe', code('2222', 'c@d'))] });
+        expect(await readCode()).toEqual(['1111', 'c@d']);
+      });
+
+      test('that Gespage has changed is no difference, and is told as it stands', async () => {
+        await database.query(`UPDATE gespage_account SET print_code = '9999'`);
+        expect(await apply({ accounts: [makeAccount(1, 'ann', code('1111', 'a@b'))] })).toMatchObject({
+          upserted: 0,
+        });
+        await apply({ accounts: [makeAccount(1, 'ann', { ...code('1111', 'a@b'), enabled: false })] });
+        expect(await readCode()).toEqual(['9999', 'a@b']);
+        expect((await target.holdings('', 10)).accounts[0]?.fields.printCode).toBe('9999');
+      });
+
+      test('is written again with a row that somebody deleted', async () => {
+        await database.query(`DELETE FROM gespage_account`);
+        await apply({ accounts: [makeAccount(1, 'ann', code('1111', 'a@b'))] });
+        expect(await readCode()).toEqual(['1111', 'a@b']);
+      });
+    });
+
     describe('accounts', () => {
       test('a new account has every written column, and NULL for what is absent or empty', async () => {
         const fields = { displayName: 'Ann Lee', firstName: 'Ann', lastName: '', email: 'ann@example.com' };

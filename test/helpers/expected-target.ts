@@ -176,22 +176,28 @@ function loginOf(user: ObjectTruth, mapping: Mapping): string | null {
   return login === null ? null : mapping.login.case === 'lower' ? login.toLowerCase() : login;
 }
 
-function fieldsOf(user: ObjectTruth, mapping: Mapping): Fields {
+/** What is written once may be anything later: it is not among them. */
+function fieldsOf(user: ObjectTruth, mapping: Mapping): Partial<Fields> {
   const { fields } = mapping;
-  return {
-    display_name: firstOf(user, fields.displayName),
-    first_name: firstOf(user, fields.firstName),
-    last_name: firstOf(user, fields.lastName),
-    email: firstOf(user, fields.email),
-    department: firstOf(user, fields.department),
-    activity: firstOf(user, fields.activity),
-    print_code: firstOf(user, fields.printCode),
-    card_number: firstOf(user, fields.cardNumber),
-    home_directory: firstOf(user, fields.homeDirectory),
+  const columns = {
+    display_name: fields.displayName,
+    first_name: fields.firstName,
+    last_name: fields.lastName,
+    email: fields.email,
+    department: fields.department,
+    activity: fields.activity,
+    print_code: fields.printCode,
+    card_number: fields.cardNumber,
+    home_directory: fields.homeDirectory,
   };
+  return Object.fromEntries(
+    Object.entries(columns)
+      .filter(([, rule]) => !('from' in rule) || rule.write === 'always')
+      .map(([column, rule]) => [column, firstOf(user, 'from' in rule ? rule.from : rule)]),
+  );
 }
 
-function compareFields(who: string, row: AccountRow, wanted: Fields): string[] {
+function compareFields(who: string, row: AccountRow, wanted: Partial<Fields>): string[] {
   return (Object.keys(wanted) as (keyof Fields)[])
     .filter((name) => row[name] !== wanted[name])
     .map((name) => `${who} should have ${name} ${String(wanted[name])}, and has ${String(row[name])}`);

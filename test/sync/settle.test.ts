@@ -256,7 +256,7 @@ describe('held removals', () => {
 describe('published groups', () => {
   it('give their nested members to the accounts, also of people settled before', () => {
     const { rooms, settle } = makeSettler({
-      patch: (mapping) => ({ ...mapping, groups: { publish: ['Group 101'], nested: true } }),
+      patch: (mapping) => ({ ...mapping, groups: { publish: ['Group 101'], never: [], nested: true } }),
     });
     apply(rooms, 'user', [user(1), user(2)]);
     settle();
@@ -264,5 +264,22 @@ describe('published groups', () => {
     settle();
     expect(rooms.ledger.get(keyOf(rooms, 1))?.groups).toEqual([id(101)]);
     expect(rooms.ledger.get(keyOf(rooms, 2))?.groups).toEqual([]);
+  });
+
+  it('go away when they come to be named such that they are never published', () => {
+    const { rooms, settle } = makeSettler({
+      patch: (mapping) => ({
+        ...mapping,
+        groups: { publish: ['*'], never: ['gespage admin*'], nested: true },
+      }),
+    });
+    apply(rooms, 'user', [user(1)]);
+    apply(rooms, 'group', [group(101, [member(1)]), group(102, [member(1)])]);
+    settle();
+    expect(rooms.ledger.get(keyOf(rooms, 1))?.groups).toEqual([id(101), id(102)]);
+    apply(rooms, 'group', [group(102, [member(1)], { displayName: 'Gespage Admins' })]);
+    settle();
+    expect(rooms.ledger.get(keyOf(rooms, 1))?.groups).toEqual([id(101)]);
+    expect(rooms.ledger.groups().filter(({ present }) => present)).toMatchObject([{ externalId: id(101) }]);
   });
 });

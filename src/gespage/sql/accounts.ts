@@ -1,6 +1,6 @@
 // Owns the writing of account rows: what changes, whose login must give way, and who is refused.
 import { createHash } from 'node:crypto';
-import type { Account } from '../../accounts/model.ts';
+import type { Account, FieldName } from '../../accounts/model.ts';
 import type { Refusal } from '../target.ts';
 import { type Row, RowFault, type Session, type Value, type Written } from './engine.ts';
 import { type AccountLayout, isOn, isSame, type Layout } from './layout.ts';
@@ -12,6 +12,8 @@ import { addOwnRows, forgetOwnRows, handOver, relistOwnRows } from './own-rows.t
 /** What is the same for all accounts of a batch. */
 export interface Writing {
   readonly layout: Layout;
+  /** Written with a new row alone; whatever the database has later is right. */
+  readonly onceFields?: readonly FieldName[];
   /** In the engine's form. */
   readonly at: string;
   /** Takes it that nothing of these accounts is there yet: asks nothing, and fails for its data where that is wrong. */
@@ -47,7 +49,7 @@ type Pair = readonly [id: string, key: string];
 export async function writeAccounts(
   session: Session,
   accounts: readonly Account[],
-  { layout, at, allNew = false }: Writing,
+  { layout, at, onceFields = [], allNew = false }: Writing,
 ): Promise<Written> {
   const { table, key, login, columns } = layout.accounts;
   const standing = allNew ? nothing : await readStanding(session, accounts, layout);
@@ -59,6 +61,7 @@ export async function writeAccounts(
     else refused.push({ externalId: account.externalId, reason });
   }
 
+  const kept = columns.filter(({ field }) => field === undefined || !onceFields.includes(field));
   const keys = new Map(standing.keys);
   const time = layout.accounts.updatedAt === undefined ? [] : [at];
   const timeColumn = layout.accounts.updatedAt === undefined ? [] : [layout.accounts.updatedAt];
@@ -88,11 +91,12 @@ export async function writeAccounts(
   const insertRows: Value[][] = [];
   for (const account of accepted) {
     const row = standing.rows.get(account.externalId);
-    const values = columns.map((column) => column.of(account));
-    if (row === undefined) {
+    const isNew = row === undefined;
+    const values = (isNew ? columns : kept).map((column) => column.of(account));
+    if (isNew) {
       inserts.push(account);
       insertRows.push([...values, ...time, ...layout.accounts.constants.map(({ value }) => value)]);
-    } else if (columns.some((column, index) => !isSame(row[column.name], values[index]))) {
+    } else if (kept.some((column, index) => !isSame(row[column.name], values[index]))) {
       updates.push(account);
       // Where the key is a column that is written, it says of itself what it is to be.
       const written = key.source === 'object-id' ? values.slice(1) : values;
@@ -102,7 +106,8 @@ export async function writeAccounts(
   const names = columns.map(({ sql }) => sql);
   const constants = layout.accounts.constants.map(({ sql }) => sql);
   await session.insert(table, [...names, ...timeColumn, ...constants], insertRows);
-  const updateNames = key.source === 'object-id' ? names : [key.sql, ...names];
+  const keptNames = kept.map(({ sql }) => sql);
+  const updateNames = key.source === 'object-id' ? keptNames : [key.sql, ...keptNames];
   await session.update(table, [...updateNames, ...timeColumn], updateRows);
   if (key.source === 'login')
     for (const account of updates)

@@ -11,6 +11,8 @@ export interface SqlTargetOptions {
   readonly url: string;
   /** The fields that this product writes; the columns of the others are never named in a statement that writes. */
   readonly fields: readonly FieldName[];
+  /** Those of them that are written with a new row alone; none unless told. */
+  readonly onceFields?: readonly FieldName[];
   /** The names of tables and columns; the standard ones unless told. */
   readonly mapping?: TableMapping | undefined;
   /** When a server counts as hung; 5 s to connect and 30 s a statement unless told. */

@@ -16,7 +16,7 @@ export type { SqlTargetOptions } from './connection.ts';
  * @throws Error at once where the address cannot be read; later as `Target` says, with advice and no password.
  */
 export function createSqlTarget(options: SqlTargetOptions): Target {
-  const { fields, mapping = standardMapping } = options;
+  const { fields, onceFields = [], mapping = standardMapping } = options;
   const connection = connect(options);
   const { location } = connection;
   const filling = { isOn: false };
@@ -42,7 +42,7 @@ export function createSqlTarget(options: SqlTargetOptions): Target {
     async apply(batch) {
       const known = layout ?? (await look());
       return connection.inTransaction(async (engine, session) => {
-        const applied = await writeBatch(engine, session, batch, known, filling);
+        const applied = await writeBatch(engine, session, batch, known, filling, onceFields);
         // Readers see a new target empty or whole.
         if (batch.isCurrent) filling.isOn = false;
         if (filling.isOn) engine.keepOpen?.();

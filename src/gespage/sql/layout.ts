@@ -23,6 +23,8 @@ export interface WrittenColumn {
   readonly sql: string;
   readonly name: string;
   readonly of: (account: Account) => Value;
+  /** Undefined for what is no field: key, login, enabled. */
+  readonly field?: FieldName;
 }
 
 export interface Constant {

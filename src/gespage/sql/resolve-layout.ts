@@ -114,7 +114,7 @@ function findAccounts(
     externalId && writes(externalId, ({ externalId: id }) => id),
     writes(login, (account) => account.login),
     ...written.map(({ field, column }) =>
-      writes(column, (account) => toColumn(column, account.fields[field])),
+      writes(column, (account) => toColumn(column, account.fields[field]), field),
     ),
     enabled && writes(enabled, (account) => (account.enabled ? on : off)),
   ];
@@ -136,8 +136,9 @@ function findAccounts(
 function writes(
   { sql, name }: { readonly sql: string; readonly name: string },
   of: (account: Account) => Value,
+  field?: FieldName,
 ): WrittenColumn {
-  return { sql, name, of };
+  return { sql, name, of, ...(field !== undefined && { field }) };
 }
 
 function findGroups(

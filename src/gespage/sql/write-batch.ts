@@ -1,5 +1,5 @@
 // Owns what is to be done with a change batch, the same for every engine, within one open transaction.
-import type { Account } from '../../accounts/model.ts';
+import type { Account, FieldName } from '../../accounts/model.ts';
 import type { Applied, ChangeBatch, Position } from '../target.ts';
 import { findAccountFault, findGroupFault, findIdFault } from './acceptable.ts';
 import { removeAccounts, restrictAccounts, writeAccounts } from './accounts.ts';
@@ -24,9 +24,10 @@ export async function writeBatch(
   batch: ChangeBatch,
   layout: Layout,
   filling: Filling,
+  onceFields: readonly FieldName[] = [],
 ): Promise<Applied> {
   const at = engine.time(batch.at);
-  const writing = { layout, at };
+  const writing = { layout, at, onceFields };
   const inHalves = createHalving(engine, session);
   const changed = new Set<string>();
   const refused = new Map<string, string>();
