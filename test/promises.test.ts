@@ -68,8 +68,6 @@ const troubles: Readonly<Record<string, string>> = {
 /** Lines that no test names yet, and why. */
 const notOwedYet: Readonly<Record<string, string>> = {
   '[pitfall 28]': 'there is no spreadsheet yet',
-  '[pitfall 29]': 'there is no LDAP directory yet',
-  '[pitfall 30]': 'there is no LDAP directory yet',
 };
 
 /** Each line by the name that titles give it. */
