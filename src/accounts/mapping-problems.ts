@@ -24,7 +24,7 @@ export function explainIssue(issue: Issue): string[] {
   if (issue.code === 'too_big' && issue.origin === 'array')
     return [`${place} has too many texts; it takes ${issue.maximum}`];
   // A field is a list or an object: what was written tells which of the two was meant.
-  if (issue.code === 'invalid_union') {
+  if (issue.code === 'invalid_union' && issue.message === 'Invalid input') {
     const meant = Array.isArray(issue.input)
       ? issue.errors[0]
       : isObject(issue.input)

@@ -4,8 +4,7 @@ import { Worker } from 'node:worker_threads';
 import type { CompiledMapping } from '../accounts/decide.ts';
 import { readPage } from '../graph/delta.ts';
 import { unreadable } from '../graph/errors.ts';
-import { type FirstRules, judgeFirst } from './first-people.ts';
-import type { JudgedPage } from './first-settling.ts';
+import { type FirstRules, judgeFirst, type JudgedPage } from './first-people.ts';
 
 export interface JudgeRequest {
   readonly id: number;

@@ -5,6 +5,7 @@ import type { CompiledMapping } from '../accounts/decide.ts';
 import { loginKey } from '../accounts/login.ts';
 import { fieldNames } from '../accounts/model.ts';
 import { planPerson, type PlanSettings } from '../accounts/plan.ts';
+import type { DeltaPage } from '../graph/delta.ts';
 import { isUnreadable } from '../graph/unreadable.ts';
 import type { ObjectRead } from '../state/directory.ts';
 import type { FirstRows } from '../state/first-users.ts';
@@ -17,6 +18,11 @@ export interface FirstPeople extends FirstRows {
   readonly accounts: readonly (string | null)[];
   /** Place in `ids`, and why the person cannot have an account. */
   readonly unmappable: readonly (readonly [number, string])[];
+}
+
+/** A page of the first full round of users, judged already where it came by way of `readPage`. */
+export interface JudgedPage extends DeltaPage {
+  readonly people?: FirstPeople;
 }
 
 /** Texts of one account in `FirstPeople.accounts`. */

@@ -2,17 +2,11 @@
 // person's account follows from the page alone, so that nothing is read again. Nothing of it is delivered before the
 // round is complete and logins are shared out.
 import type { CompiledMapping } from '../accounts/decide.ts';
-import type { DeltaPage } from '../graph/delta.ts';
 import type { Log } from '../ops/log.ts';
 import type { StateRooms } from '../state/rooms.ts';
 import { recordCollision } from './collision.ts';
 import { createPageJudge } from './first-page-judge.ts';
-import { accountWidth, type FirstPeople, type FirstRules, judgeFirst } from './first-people.ts';
-
-/** A page of the first full round of users, judged already where it came by way of `readPage`. */
-export interface JudgedPage extends DeltaPage {
-  readonly people?: FirstPeople;
-}
+import { accountWidth, type FirstRules, judgeFirst, type JudgedPage } from './first-people.ts';
 
 export interface FirstSettling {
   /** Reads and judges a page's body, in another thread where that is ready. */

@@ -10,7 +10,8 @@ import type { Ping, StreamName } from '../state/inbox.ts';
 import { mergeProperties } from '../state/merge.ts';
 import type { StateRooms } from '../state/rooms.ts';
 import type { StreamRow } from '../state/streams.ts';
-import type { FirstSettling, JudgedPage } from './first-settling.ts';
+import type { JudgedPage } from './first-people.ts';
+import type { FirstSettling } from './first-settling.ts';
 import { createMutex } from './mutex.ts';
 
 /** Reads one round of a stream from `link`, or from its beginning. */

@@ -95,7 +95,7 @@ describe('problems', () => {
     LOG_FORMAT: 'xml',
     GESPAGE_FILE_PATH: 'x.txt',
     GESPAGE_TRIGGER_URL: 'http://example.org',
-    GESPAGE_LDAP_PORT: '389',
+    GESPAGE_LDAP_PORT: '0x185',
   };
 
   it('are reported all at once, one sentence for each variable', () => {

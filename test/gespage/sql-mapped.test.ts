@@ -1,4 +1,5 @@
 // Owns the proof that tables of a site's own are looked at before they are written, and adopted row by row.
+import { randomUUID } from 'node:crypto';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createAdopter } from '../../src/gespage/sql/adopt.ts';
 import { createSqlTarget } from '../../src/gespage/sql/create-sql-target.ts';
@@ -105,10 +106,11 @@ describe.each(engines)('tables of a site in $name', (engine) => {
     async () => {
       const database = await open(engine, numberedSite);
       await numberedSite.insert(database, engine.name, 'root', 'By Hand');
-      await database.query('REVOKE UPDATE, DELETE ON users FROM CURRENT_USER');
-      await database.query('REVOKE INSERT ON user_teams FROM CURRENT_USER');
+      const { url, name } = await withoutSuperpowers(database);
+      await database.query(`REVOKE UPDATE, DELETE ON users FROM ${name}`);
+      await database.query(`REVOKE INSERT ON user_teams FROM ${name}`);
       const { problems } = await inspectSqlTarget({
-        url: database.url,
+        url,
         fields,
         mapping: numberedSite.mapping,
       });
@@ -280,3 +282,21 @@ describe.each(engines)('tables of a site in $name', (engine) => {
     ]);
   });
 });
+
+/** The user of the tests, or, where nothing can be taken from that one, a user made for this test. */
+async function withoutSuperpowers(database: TestDatabase): Promise<{ url: string; name: string }> {
+  const [row] = await database.query('SELECT rolsuper, rolname FROM pg_roles WHERE rolname = CURRENT_USER');
+  if (row?.['rolsuper'] !== true) return { url: database.url, name: 'CURRENT_USER' };
+  const url = new URL(database.url);
+  const schema = url.searchParams.get('schema') ?? '';
+  [url.username, url.password] = [`limited_${schema}`, randomUUID()];
+  const name = url.username;
+  await database.query(`CREATE ROLE ${name} LOGIN PASSWORD '${url.password}'`);
+  onTestFinished(async () => {
+    await database.query(`DROP OWNED BY ${name}`);
+    await database.query(`DROP ROLE ${name}`);
+  });
+  await database.query(`GRANT USAGE, CREATE ON SCHEMA ${schema} TO ${name}`);
+  await database.query(`GRANT ALL ON ALL TABLES IN SCHEMA ${schema} TO ${name}`);
+  return { url: url.href, name };
+}

@@ -277,7 +277,7 @@ describe('what the target tells of itself', () => {
     const first = makeFileKit();
     await first.target.open();
     expect(await first.target.position()).toBeUndefined();
-    const batch = makeBatch({ accounts: [ann, bob], groups });
+    const batch = makeBatch({ accounts: [ann, bob], groups, isCurrent: true });
     await first.target.apply(batch);
     await first.target.close();
     const { target } = makeFileKit({ folder: first.folder });
