@@ -181,14 +181,13 @@ function graphSide(client: GraphClient, rooms: StateRooms, mapping: CompiledMapp
   const select = mapping.selected;
   return {
     selection: { users: select, groups: groupSelection },
-    readRound: (stream, { link, full, beginRead: begin, readPage, signal }) =>
+    readRound: (stream, { link, full, beginRead: begin, signal }) =>
       readDelta({
         client,
         stream,
         select: stream === 'users' ? select : groupSelection,
         link,
         beginRead: begin,
-        ...(readPage && { readPage }),
         signal,
         prefetch: full,
         priority: full ? 'low' : 'normal',

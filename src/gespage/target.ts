@@ -46,6 +46,18 @@ export interface Holdings {
   readonly last: string | undefined;
 }
 
+/** Where a target that can read a SQLite file finds the whole ledger, by queries for its schema `ledger`. */
+export interface LedgerSource {
+  readonly file: string;
+  readonly ledgerId: string;
+  /** Present accounts: `external_id`, `login`, `enabled` (0 or 1), `groups` (JSON list of ids), a column for each field. */
+  readonly accounts: string;
+  /** Present groups: `external_id`, `name`. */
+  readonly groups: string;
+  /** The revision of what the other two give, as `revision`. */
+  readonly revision: string;
+}
+
 export interface Target {
   /** Short and stable, for logs and metric labels: `sqlite`, `postgres`, `mysql`. Never holds a secret. */
   readonly name: string;
@@ -67,6 +79,11 @@ export interface Target {
    * is.
    */
   publish?(): Promise<number | undefined>;
+  /**
+   * Takes in the whole ledger by itself, where nothing was ever written. Readers see all of it or nothing.
+   * @returns undefined where that cannot be done: the target is then brought up by `apply`.
+   */
+  fill?(source: LedgerSource, at: Date): Promise<{ position: Position; accounts: number } | undefined>;
   /** Rows that this product wrote, after the id `after` (empty at first), at most `limit` ids. */
   holdings(after: string, limit: number): Promise<Holdings>;
   /**

@@ -21,8 +21,6 @@ export interface GraphRequest {
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
-  /** Gives the body of a 2xx answer as text, unread. */
-  readonly asText?: boolean;
   /** Limit for the whole exchange, in milliseconds; 100 seconds when not given. */
   readonly timeoutMs?: number;
 }
@@ -30,7 +28,7 @@ export interface GraphRequest {
 export interface GraphAnswer {
   readonly status: number;
   readonly headers: Headers;
-  /** The parsed JSON; `undefined` when the answer had no body. The text where that was asked for. */
+  /** The parsed JSON; `undefined` when the answer had no body. */
   readonly body: unknown;
 }
 
@@ -141,8 +139,6 @@ export function createGraphClient(options: GraphClientOptions): GraphClient {
       status = response.status;
       throttledMs = heed(response.status, response.headers);
       resourceUnits = numberHeaderOf(response.headers, 'x-ms-resource-unit');
-      if (wanted.asText && response.ok)
-        return { status, headers: response.headers, body: exchange.answerBody };
       return readAnswer(response, exchange.answerBody, operation, throttledMs);
     } finally {
       deadline.clear();

@@ -23,7 +23,7 @@ export interface DeltaPage {
   readonly invalid: number;
 }
 
-export interface DeltaOptions<P extends DeltaPage = DeltaPage> {
+export interface DeltaOptions {
   readonly client: GraphClient;
   readonly stream: Stream;
   /** Graph properties; `members` is added for groups. Another selection is another stream: it needs a new round. */
@@ -32,8 +32,6 @@ export interface DeltaOptions<P extends DeltaPage = DeltaPage> {
   readonly link?: string | undefined;
   /** Gives the next logical read number. */
   beginRead(): number;
-  /** Reads the body of a page in another way than `readPage`, which it must agree with. */
-  readonly readPage?: (body: string, read: number, operation: string) => Promise<P>;
   readonly signal?: AbortSignal | undefined;
   /** Asks for the next page while the caller works on the present one. */
   readonly prefetch?: boolean;
@@ -48,9 +46,7 @@ export interface DeltaOptions<P extends DeltaPage = DeltaPage> {
  * `link-loop` when the pages do not end.
  * @see https://learn.microsoft.com/graph/delta-query-overview
  */
-export async function* readDelta<P extends DeltaPage>(
-  options: DeltaOptions<P>,
-): AsyncGenerator<DeltaPage | P, void, undefined> {
+export async function* readDelta(options: DeltaOptions): AsyncGenerator<DeltaPage, void, undefined> {
   const operation = `${options.stream}.delta`;
   const guard = createLoopGuard(operation);
   const deadline = startDeadline(options.signal);
@@ -58,14 +54,10 @@ export async function* readDelta<P extends DeltaPage>(
   const target = options.link === undefined ? { path: firstPath(options) } : { link: options.link };
   const headers = options.priority === 'low' ? { 'x-ms-throttle-priority': 'low' } : {};
 
-  async function fetchPage(where: { path: string } | { link: string }): Promise<DeltaPage | P> {
+  async function fetchPage(where: { path: string } | { link: string }): Promise<DeltaPage> {
     const read = options.beginRead();
-    const request = { operation, ...where, headers, signal };
-    if (options.readPage) {
-      const { body } = await options.client.request({ ...request, asText: true });
-      return options.readPage(body as string, read, operation);
-    }
-    return readPage((await options.client.request(request)).body, read, operation);
+    const answer = await options.client.request({ operation, ...where, headers, signal });
+    return readPage(answer.body, read, operation);
   }
 
   try {
@@ -122,7 +114,7 @@ export function readPage(body: unknown, read: number, operation: string): DeltaP
 }
 
 /** `$top`, `$orderby` and `$expand` are not supported here; the parameters live on in the links. */
-function firstPath({ stream, select }: Pick<DeltaOptions, 'stream' | 'select'>): string {
+function firstPath({ stream, select }: DeltaOptions): string {
   const wanted = new Set(stream === 'groups' ? [...select, 'members'] : select);
   wanted.delete('id');
   return `/${stream}/delta?$select=${['id', ...wanted].map(encodeURIComponent).join(',')}`;

@@ -1,6 +1,6 @@
 // Owns the ledger during the first full round of users: accounts are written with the pages, and nobody may read them
-// as decided before the round is complete. The index of logins is made at the end, in one go: logins come in random
-// order, so that each would touch another corner of it.
+// as decided before the round is complete. Its indexes are made at the end, in one go: logins come in random order, so that
+// each would touch another corner of theirs.
 import type { State } from './database.ts';
 import { fieldColumns, type Ledger } from './ledger.ts';
 
@@ -24,7 +24,7 @@ export interface FirstAccounts {
   /** Takes away the accounts of rows that the mirror has dropped as outdated. */
   dropOutdated(): void;
   /**
-   * Makes the index of logins. Of people with one login the smallest object id gets it, as in `assignLogins`; the
+   * Makes the indexes. Of people with one login the smallest object id gets it, as in `assignLogins`; the
    * others lose their account, and are returned.
    */
   shareLogins(): LoginLoser[];
@@ -34,7 +34,12 @@ export interface FirstAccounts {
   lastAudited(): number;
 }
 
-const indexName = 'account_login';
+/** As the schema has them. */
+const uniqueLogins = 'CREATE UNIQUE INDEX account_login ON account(login_key) WHERE present = 1';
+const others = {
+  account_revision: 'CREATE UNIQUE INDEX account_revision ON account(revision)',
+  account_enabled: 'CREATE INDEX account_enabled ON account(key) WHERE present = 1 AND enabled = 1',
+};
 
 export function createFirstAccounts(state: State, ledger: Ledger): FirstAccounts {
   const columns = ['login', 'login_key', ...fieldColumns];
@@ -42,15 +47,17 @@ export function createFirstAccounts(state: State, ledger: Ledger): FirstAccounts
     `INSERT INTO account(key, external_id, revision, enabled, groups, present, ${columns.join(', ')})
      VALUES (?, ?, ?, 1, '[]', 1, ${columns.map(() => '?').join(', ')})`,
   );
-  const makeIndex = (): void =>
-    void state.sql(`CREATE UNIQUE INDEX ${indexName} ON account(login_key) WHERE present = 1`).run();
+  const isMissing = (index: string): boolean =>
+    state.sql('SELECT 1 FROM sqlite_master WHERE name = ?').get(index) === undefined;
+  const makeIndex = (): void => void state.sql(uniqueLogins).run();
 
   return {
     isPossible: () =>
       state.sql('SELECT 1 FROM account UNION ALL SELECT 1 FROM audit LIMIT 1').get() === undefined,
     begin() {
       for (const table of ['account', 'person_issue', 'audit']) state.sql(`DELETE FROM ${table}`).run();
-      state.sql(`DROP INDEX IF EXISTS ${indexName}`).run();
+      for (const index of ['account_login', ...Object.keys(others)])
+        state.sql(`DROP INDEX IF EXISTS ${index}`).run();
     },
     add(key, externalId, texts) {
       // In the order of keys targets get people by the beginning of their ids, and fill their indexes from one end to
@@ -63,7 +70,8 @@ export function createFirstAccounts(state: State, ledger: Ledger): FirstAccounts
         state.sql(`DELETE FROM ${table} WHERE key NOT IN (SELECT key FROM directory_object)`).run();
     },
     shareLogins() {
-      if (state.sql('SELECT 1 FROM sqlite_master WHERE name = ?').get(indexName) !== undefined) return [];
+      for (const [index, make] of Object.entries(others)) if (isMissing(index)) state.sql(make).run();
+      if (!isMissing('account_login')) return [];
       return state.transaction(() => {
         try {
           makeIndex();

@@ -23,6 +23,15 @@ export interface AuditEntry {
   readonly changes: Readonly<Record<string, readonly [unknown, unknown]>> | null;
 }
 
+/** Queries that give all of the ledger to whoever has attached its file. */
+export interface LedgerSource {
+  readonly file: string;
+  readonly ledgerId: string;
+  readonly accounts: string;
+  readonly groups: string;
+  readonly revision: string;
+}
+
 /** Everything whose revision lies in `(from, to]`. */
 export interface LedgerChanges {
   readonly to: number;
@@ -36,6 +45,8 @@ export interface LedgerChanges {
 
 export interface Ledger {
   revision(): number;
+  /** Where a target that reads SQLite files finds all of it, in its schema `ledger`. */
+  source(file: string, ledgerId: string): LedgerSource;
   /** Rows of the ledger that changed after this revision. */
   countChangesSince(revision: number): number;
   /** A row was written under a revision chosen elsewhere: those given from now on are higher. */
@@ -222,6 +233,14 @@ export function createLedger(state: State): Ledger {
 
   return {
     revision: revisionNow,
+    source: (file, ledgerId) => ({
+      file,
+      ledgerId,
+      accounts: `SELECT external_id, login, enabled, groups, ${fieldColumns.join(', ')} FROM ledger.account WHERE present = 1`,
+      groups: 'SELECT external_id, name FROM ledger.published_group WHERE present = 1',
+      revision: `SELECT max((SELECT coalesce(max(revision), 0) FROM ledger.account),
+                           (SELECT coalesce(max(revision), 0) FROM ledger.published_group)) AS revision`,
+    }),
     countChangesSince: (revision) =>
       state
         .sql(

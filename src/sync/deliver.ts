@@ -56,6 +56,8 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   let isShown = target.publish === undefined;
   /** When the changes that are not seen yet were notified, in ms. */
   let unseen: number[] = [];
+  /** Whether the target was never written, and not by a batch since. */
+  let mayFill = false;
   /** The ledger is on disk up to this revision. */
   let flushed = -1;
 
@@ -66,6 +68,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     // What the first full round of users has written so far is not decided yet.
     if (rooms.firstUsers.makesAccounts()) return 'idle';
     held ??= await takeUp();
+    if (mayFill && options.isSettled() && (await fill())) return 'again';
     const changes = ledger.changesSince(held, batchSize);
     if (changes.to === held) {
       if (!isNoted) targets.applied(target.name, held, now());
@@ -76,12 +79,8 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     }
     const present = changes.accounts.filter((row) => row.present);
     const absent = changes.accounts.filter((row) => !row.present);
-    // A target must never be ahead of what the ledger would remember after a power cut.
-    if (changes.to > flushed) {
-      const revision = ledger.revision();
-      meta.flush();
-      flushed = revision;
-    }
+    mayFill = false;
+    flushUpTo(changes.to);
     const isCurrent = changes.to === ledger.revision() && options.isSettled();
     const applied = await target.apply({
       to: { ledgerId: meta.ledgerId, revision: changes.to },
@@ -139,6 +138,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       const noted = targets.list().find(({ name }) => name === target.name)?.revision ?? 0;
       return Math.min(position.revision, noted);
     }
+    mayFill = position === undefined && target.fill !== undefined;
     if (!position) comparison.skip();
     else {
       comparison.restart();
@@ -147,6 +147,28 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       });
     }
     return 0;
+  }
+
+  /** Once, before anything is written: a target that can read the ledger's file takes all of it at once. */
+  async function fill(): Promise<boolean> {
+    mayFill = false;
+    flushUpTo(ledger.revision());
+    const at = now();
+    const filled = await target.fill?.(ledger.source(state.path, meta.ledgerId), new Date(at));
+    if (!filled) return false;
+    held = filled.position.revision;
+    isShown = target.publish === undefined;
+    note([], [], held);
+    metrics.countTargetWrites(target.name, 'upsert', filled.accounts);
+    return true;
+  }
+
+  /** A target must never be ahead of what the ledger would remember after a power cut. */
+  function flushUpTo(revision: number): void {
+    if (revision <= flushed) return;
+    const reached = ledger.revision();
+    meta.flush();
+    flushed = reached;
   }
 
   async function adoptRows(signal: AbortSignal): Promise<void> {

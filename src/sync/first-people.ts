@@ -1,32 +1,19 @@
 // Owns what the first full round of users makes of a page: rows of the mirror, accounts, and who cannot have one.
-//
-// Columns in place of objects, since they come from another thread: texts pass between threads for little.
 import type { CompiledMapping } from '../accounts/decide.ts';
 import { loginKey } from '../accounts/login.ts';
 import { fieldNames } from '../accounts/model.ts';
 import { planPerson, type PlanSettings } from '../accounts/plan.ts';
-import type { DeltaPage } from '../graph/delta.ts';
 import { isUnreadable } from '../graph/unreadable.ts';
 import type { ObjectRead } from '../state/directory.ts';
 import type { FirstRows } from '../state/first-users.ts';
 import { mergeProperties } from '../state/merge.ts';
 
 export interface FirstPeople extends FirstRows {
-  /** For each account: the place of its person in `ids`. */
-  readonly accountOf: readonly number[];
-  /** For each account: login, login key, then the fields in their order. */
-  readonly accounts: readonly (string | null)[];
+  /** Place in `ids`, and the account: login, login key, then the fields in their order. */
+  readonly accounts: readonly (readonly [number, readonly (string | null)[]])[];
   /** Place in `ids`, and why the person cannot have an account. */
   readonly unmappable: readonly (readonly [number, string])[];
 }
-
-/** A page of the first full round of users, judged already where it came by way of `readPage`. */
-export interface JudgedPage extends DeltaPage {
-  readonly people?: FirstPeople;
-}
-
-/** Texts of one account in `FirstPeople.accounts`. */
-export const accountWidth = 2 + fieldNames.length;
 
 export type FirstRules = Pick<PlanSettings, 'policy' | 'graceDays'>;
 
@@ -39,8 +26,7 @@ export function judgeFirst(
   const { ownedFields, onceFields } = mapping;
   const settings = { ...rules, now: 0, ownedFields, onceFields };
   const properties: (string | null)[] = [];
-  const accountOf: number[] = [];
-  const accounts: (string | null)[] = [];
+  const accounts: [number, (string | null)[]][] = [];
   const unmappable: [number, string][] = [];
   objects.forEach((object, place) => {
     if (object.removed !== undefined) {
@@ -56,9 +42,8 @@ export function judgeFirst(
     const { login } = decision;
     const plan = planPerson({ externalId, decision, login, groups: [], current: undefined }, settings);
     if (plan.kind !== 'write') return;
-    accountOf.push(place);
-    accounts.push(login, loginKey(login));
-    for (const name of fieldNames) accounts.push(plan.account.fields[name]);
+    const { fields } = plan.account;
+    accounts.push([place, [login, loginKey(login), ...fieldNames.map((name) => fields[name])]]);
   });
-  return { ids: objects.map(({ id }) => id), properties, accountOf, accounts, unmappable };
+  return { ids: objects.map(({ id }) => id), properties, accounts, unmappable };
 }

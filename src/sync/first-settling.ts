@@ -5,18 +5,14 @@ import type { CompiledMapping } from '../accounts/decide.ts';
 import type { Log } from '../ops/log.ts';
 import type { StateRooms } from '../state/rooms.ts';
 import { recordCollision } from './collision.ts';
-import { createPageJudge } from './first-page-judge.ts';
-import { accountWidth, type FirstRules, judgeFirst, type JudgedPage } from './first-people.ts';
+import { type FirstRules, judgeFirst } from './first-people.ts';
+import type { DeltaPage } from '../graph/delta.ts';
 
 export interface FirstSettling {
-  /** Reads and judges a page's body, in another thread where that is ready. */
-  readonly readPage: (body: string, read: number, operation: string) => Promise<JudgedPage>;
   /** Within a transaction: mirror and ledger take in a page. */
-  add(page: JudgedPage): void;
+  add(page: DeltaPage): void;
   /** After the last page: one bite of the work that is left; returns whether there is more. */
   finish(cause: string): boolean;
-  /** Ends the thread, if there is one. */
-  close(): void;
 }
 
 export interface FirstSettlingOptions {
@@ -32,25 +28,20 @@ const auditedAtOnce = 20_000;
 export function createFirstSettling(options: FirstSettlingOptions): FirstSettling {
   const { rooms, mapping, rules, now, log } = options;
   const { firstAccounts, firstUsers, people, state } = rooms;
-  const judge = createPageJudge(mapping, rules);
   let audited: number | undefined;
 
   return {
-    readPage: (body, read, operation) => judge.readPage(body, read, operation),
     add(page) {
-      const judged = page.people ?? judgeFirst(page.objects, mapping, rules);
+      const judged = judgeFirst(page.objects, mapping, rules);
       const keys = firstUsers.append(judged, page.read);
       const since = now();
       const keyOf = (place: number): number => keys[place] ?? 0;
-      judged.accountOf.forEach((place, index) => {
-        const texts = judged.accounts.slice(index * accountWidth, (index + 1) * accountWidth);
+      for (const [place, texts] of judged.accounts)
         firstAccounts.add(keyOf(place), judged.ids[place] ?? '', texts);
-      });
       for (const [place, detail] of judged.unmappable)
         people.setIssue(keyOf(place), { kind: 'no-login', detail, loginKey: null, since });
     },
     finish(cause) {
-      judge.close();
       if (audited === undefined) {
         state.transaction(() => {
           for (const { login, ...loser } of firstAccounts.shareLogins())
@@ -62,6 +53,5 @@ export function createFirstSettling(options: FirstSettlingOptions): FirstSettlin
       audited = firstAccounts.audit(audited, auditedAtOnce, now(), cause);
       return audited !== undefined;
     },
-    close: () => judge.close(),
   };
 }

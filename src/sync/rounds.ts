@@ -1,6 +1,6 @@
 // Owns delta rounds: one stream, one reader; a page and its next link are saved in one transaction.
 import { GraphFailure } from '../graph/errors.ts';
-import type { DeltaObject } from '../graph/delta.ts';
+import type { DeltaObject, DeltaPage } from '../graph/delta.ts';
 import { isUnreadable } from '../graph/unreadable.ts';
 import type { Log } from '../ops/log.ts';
 import type { Metrics } from '../ops/metrics.ts';
@@ -10,7 +10,6 @@ import type { Ping, StreamName } from '../state/inbox.ts';
 import { mergeProperties } from '../state/merge.ts';
 import type { StateRooms } from '../state/rooms.ts';
 import type { StreamRow } from '../state/streams.ts';
-import type { JudgedPage } from './first-people.ts';
 import type { FirstSettling } from './first-settling.ts';
 import { createMutex } from './mutex.ts';
 
@@ -21,11 +20,9 @@ export type ReadRound = (
     link?: string;
     full: boolean;
     beginRead: () => number;
-    /** Reads the pages, where they need more than reading. */
-    readPage?: FirstSettling['readPage'];
     signal: AbortSignal;
   },
-) => AsyncIterable<JudgedPage>;
+) => AsyncIterable<DeltaPage>;
 
 export interface RoundsOptions {
   readonly rooms: StateRooms;
@@ -141,27 +138,22 @@ export function createRounds(options: RoundsOptions): Rounds {
       ...(row.nextLink !== null && { link: row.nextLink }),
       full,
       beginRead: () => directory.beginRead(),
-      ...(name === 'users' && firstUsers.makesAccounts() && { readPage: options.firstSettling.readPage }),
       signal,
     });
-    try {
-      for await (const page of pages) {
-        const changed = applyPage(name, page, cause, full);
-        for (const object of page.objects) if (pings.has(object.id)) shown.add(object.id);
-        if (changed.size > 0) options.onChange();
-        if (page.deltaLink !== undefined) {
-          restarts[name] = 0;
-          answerPings(name, pings, shown);
-        }
-        if (signal.aborted) return;
-        await breathe();
+    for await (const page of pages) {
+      const changed = applyPage(name, page, cause, full);
+      for (const object of page.objects) if (pings.has(object.id)) shown.add(object.id);
+      if (changed.size > 0) options.onChange();
+      if (page.deltaLink !== undefined) {
+        restarts[name] = 0;
+        answerPings(name, pings, shown);
       }
-    } finally {
-      if (signal.aborted) options.firstSettling.close();
+      if (signal.aborted) return;
+      await breathe();
     }
   }
 
-  function applyPage(name: StreamName, page: JudgedPage, cause: Cause, full: boolean): Set<string> {
+  function applyPage(name: StreamName, page: DeltaPage, cause: Cause, full: boolean): Set<string> {
     if (page.invalid > 0) {
       log.error('Graph sent entries that cannot be read; nobody is removed on the strength of this round', {
         stream: name,

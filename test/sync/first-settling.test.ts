@@ -1,11 +1,10 @@
 // Owns the proof that settling by the pages of a first round comes to the same as settling afterwards.
 import fc from 'fast-check';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { compileMapping } from '../../src/accounts/decide.ts';
 import { defaultMapping } from '../../src/accounts/mapping.ts';
 import type { ObjectRead } from '../../src/state/directory.ts';
 import type { StateRooms } from '../../src/state/rooms.ts';
-import { createPageJudge } from '../../src/sync/first-page-judge.ts';
 import { type FirstRules, judgeFirst } from '../../src/sync/first-people.ts';
 import { createFirstSettling } from '../../src/sync/first-settling.ts';
 import { reconsiderIfRulesChanged } from '../../src/sync/first-steps.ts';
@@ -185,42 +184,5 @@ describe('settling by the pages of the first full round of users', () => {
     expect(rooms.firstUsers.makesAccounts()).toBe(false);
     expect(rooms.firstUsers.isAppending()).toBe(true);
     expect(rooms.ledger.countRemovedSince(0)).toBe(1);
-  });
-});
-
-describe('the thread that judges pages', () => {
-  const page = (users: number) =>
-    JSON.stringify({
-      value: Array.from({ length: users }, (_, n) => ({
-        id: id(n),
-        accountEnabled: true,
-        mailNickname: `u${n}`,
-      })),
-      '@odata.nextLink': 'next',
-    });
-
-  it('gives what is judged without it, and the same failures', async () => {
-    const judge = createPageJudge(mapping, rules);
-    onTestFinished(() => judge.close());
-    const first = await judge.readPage(page(3), 7, 'users.delta');
-    // By now the thread starts; sooner or later it is the one who answers.
-    for (let round = 0; round < 200; round += 1)
-      expect(await judge.readPage(page(3), 7, 'users.delta')).toEqual(first);
-    expect(first).toMatchObject({ read: 7, nextLink: 'next', invalid: 0 });
-    expect(first.people?.accountOf).toEqual([0, 1, 2]);
-    await expect(judge.readPage('{"value": [', 8, 'users.delta')).rejects.toMatchObject({
-      kind: 'transient',
-    });
-    await expect(judge.readPage('{"value": 1}', 8, 'users.delta')).rejects.toMatchObject({
-      kind: 'transient',
-    });
-    expect(await judge.readPage(page(1), 9, 'users.delta')).toMatchObject({ read: 9 });
-  });
-
-  it('is done without when it is ended while a page is on its way', async () => {
-    const judge = createPageJudge(mapping, rules);
-    const pending = [1, 2, 3].map((n) => judge.readPage(page(n), n, 'users.delta'));
-    judge.close();
-    expect((await Promise.all(pending)).map(({ objects }) => objects.length)).toEqual([1, 2, 3]);
   });
 });

@@ -1,7 +1,7 @@
 // Owns the connection to a SQL target: one engine, one transaction at a time, failures in words.
 import type { FieldName } from '../../accounts/model.ts';
 import { describeFailure } from './describe-failure.ts';
-import type { Engine, Patience, Session } from './engine.ts';
+import type { Engine, Patience, Session, Statements } from './engine.ts';
 import { ShapeError } from './shape.ts';
 import { parseSqlUrl, type SqlLocation } from './sql-url.ts';
 import type { TableMapping } from './table-mapping.ts';
@@ -23,6 +23,12 @@ export interface Connection {
   readonly location: SqlLocation;
   /** Runs after all work that was asked for before. */
   inTransaction<T>(work: (engine: Engine, session: Session) => Promise<T>): Promise<T>;
+  /** `Engine.beside`; undefined where the engine has no such thing, or where it refused the data. */
+  beside<T>(
+    file: string,
+    name: string,
+    work: (engine: Engine, statements: Statements) => T,
+  ): Promise<T | undefined>;
   close(): Promise<void>;
 }
 
@@ -52,6 +58,16 @@ export function connect(options: SqlTargetOptions): Connection {
         } catch (error) {
           if (error instanceof ShapeError)
             throw new ShapeError(error.problems, `The Gespage database ${location.label}: `);
+          throw describeFailure(location, error);
+        }
+      }),
+    beside: (file, name, work) =>
+      inTurn(async () => {
+        const used = (engine ??= await createEngine(location, patience));
+        try {
+          return await used.beside?.(file, name, (statements) => work(used, statements));
+        } catch (error) {
+          if (used.dataError(error) !== undefined) return undefined;
           throw describeFailure(location, error);
         }
       }),

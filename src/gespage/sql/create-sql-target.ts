@@ -1,5 +1,6 @@
 // Owns the SQL target as a whole: one address, one set of tables, one piece of work at a time.
-import type { Target } from '../target.ts';
+import type { LedgerSource, Target } from '../target.ts';
+import { fillTables, ledgerName } from './fill.ts';
 import { connect, type SqlTargetOptions } from './connection.ts';
 import type { Layout } from './layout.ts';
 import { hasOwnRows } from './own-rows.ts';
@@ -49,6 +50,13 @@ export function createSqlTarget(options: SqlTargetOptions): Target {
         return applied;
       });
     },
+    ...(location.engine === 'sqlite' &&
+      mapping === standardMapping && {
+        fill: (source: LedgerSource, at: Date) =>
+          connection.beside(source.file, ledgerName, (engine, statements) =>
+            fillTables(statements, source, fields, engine.time(at)),
+          ),
+      }),
     async holdings(after, limit) {
       const known = layout ?? (await look());
       return connection.inTransaction((_, session) => readHoldings(session, known, after, limit));

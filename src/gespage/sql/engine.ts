@@ -72,9 +72,17 @@ export class RowFault extends Error {
   override readonly name = 'RowFault';
 }
 
+/** Statements of SQLite, within one transaction. */
+export interface Statements {
+  all(sql: string): Row[];
+  run(sql: string, ...values: Value[]): void;
+}
+
 export interface Engine {
   /** Readers see all of the work or nothing of it. Connects where needed; drops the connection on failure. */
   transaction<T>(work: (session: Session) => Promise<T>): Promise<T>;
+  /** A transaction in which another database of this engine can be read under a name. Only SQLite has that. */
+  beside?<T>(file: string, name: string, work: (statements: Statements) => T): Promise<T>;
   /**
    * Called within a transaction: it is not committed after this work, but goes on with the next. Readers see nothing
    * of it meanwhile; a failure undoes all of it. Missing where a server would keep locks and memory for it.

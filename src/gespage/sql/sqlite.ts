@@ -53,21 +53,43 @@ export function createSqliteEngine(path: string, patience: Patience): Engine {
     return { database: opened, session: createSession(opened) };
   }
 
-  return {
-    async transaction(work) {
-      const { database, session } = (connection ??= connect());
-      if (!database.inTransaction) await begin(database, patience.connect);
+  async function transaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    const { database, session } = (connection ??= connect());
+    if (!database.inTransaction) await begin(database, patience.connect);
+    isKeptOpen = false;
+    try {
+      const result = await work(session);
+      if (!isKeptOpen) database.exec('COMMIT');
+      return result;
+    } catch (error) {
       isKeptOpen = false;
+      if (database.inTransaction) database.exec('ROLLBACK');
+      throw error;
+    } finally {
+      fitCache(database);
+    }
+  }
+
+  return {
+    transaction,
+    async beside(file, name, work) {
+      const { database } = (connection ??= connect());
+      if (database.inTransaction) database.exec('COMMIT');
+      database.prepare(`ATTACH ? AS ${name}`).run(file);
+      database.pragma(`cache_size = -${largeCacheKib}`);
       try {
-        const result = await work(session);
-        if (!isKeptOpen) database.exec('COMMIT');
-        return result;
-      } catch (error) {
-        isKeptOpen = false;
-        if (database.inTransaction) database.exec('ROLLBACK');
-        throw error;
+        return await transaction(() =>
+          Promise.resolve(
+            work({
+              all: (sql) => database.prepare(sql).all() as Row[],
+              run: (sql, ...values) => void database.prepare(sql).run(...values),
+            }),
+          ),
+        );
       } finally {
-        fitCache(database);
+        database.exec(`DETACH ${name}`);
+        database.pragma(`cache_size = -${cacheKib}`);
+        database.pragma('shrink_memory');
       }
     },
     keepOpen: () => void (isKeptOpen = true),

@@ -30,6 +30,8 @@ async function carryOut(target: Target, request: ThreadRequest): Promise<unknown
       return target.position();
     case 'apply':
       return target.apply(request.batch);
+    case 'fill':
+      return target.fill?.(request.source, request.at);
     case 'holdings':
       return target.holdings(request.after, request.limit);
     case 'serve':

@@ -23,6 +23,8 @@ export interface TargetThread extends Target {
   ask(request: ThreadCall): Promise<unknown>;
 }
 
+type Fill = NonNullable<Target['fill']>;
+
 interface Waiting {
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: Error) => void;
@@ -80,6 +82,7 @@ export function createTargetThread(options: TargetThreadOptions): TargetThread {
     open: async () => void (await ask({ call: 'open' })),
     position: async () => (await ask({ call: 'position' })) as Position | undefined,
     apply: async (batch) => (await ask({ call: 'apply', batch })) as Applied,
+    fill: async (source, at) => (await ask({ call: 'fill', source, at })) as Awaited<ReturnType<Fill>>,
     holdings: async (after, limit) => (await ask({ call: 'holdings', after, limit })) as Holdings,
     async close() {
       if (!worker) return;
