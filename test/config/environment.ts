@@ -15,7 +15,7 @@ export const base: Environment = {
 export function filesWith(contents: Readonly<Record<string, string>> = {}): FileReader {
   return {
     read(path) {
-      const text = contents[path];
+      const text = Object.hasOwn(contents, path) ? contents[path] : undefined;
       if (text === undefined) throw Object.assign(new Error('no such file'), { code: 'ENOENT' });
       return text;
     },

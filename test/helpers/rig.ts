@@ -224,6 +224,14 @@ export async function makeRig(options: RigOptions = {}): Promise<Rig> {
             (rooms.state.sql('SELECT max(id) FROM notification').pluck().get() as number | null) ?? 0;
           if (rooms.meta.counter('inbox-cursor') < newest) return 'a notification was not taken up yet';
           if (rooms.inbox.pendingCount().depth > 0) return 'somebody waits to be looked at';
+          // What changed during a full round is read at once, by another round.
+          const isFresh = (['users', 'groups'] as const)
+            .map((name) => rooms.streams.get(name))
+            .some(
+              ({ round, dueAt, completedAt, fullCompletedAt }) =>
+                (completedAt ?? 0) <= (fullCompletedAt ?? 0) && (round !== null || dueAt <= Date.now()),
+            );
+          if (isFresh) return 'the round after a full one is not over';
           return differences();
         }, timeoutMs),
       ),

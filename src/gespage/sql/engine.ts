@@ -74,8 +74,8 @@ export class RowFault extends Error {
 
 /** Statements of SQLite, within one transaction. */
 export interface Statements {
-  all(sql: string): Row[];
-  run(sql: string, ...values: Value[]): void;
+  readonly all: (sql: string) => Row[];
+  readonly run: (sql: string, ...values: Value[]) => void;
 }
 
 export interface Engine {
