@@ -163,8 +163,12 @@ function createTargets(config: Config, mapping: CompiledMapping, log: Log): Targ
     const { host, port, baseDn, bindDn, password, tls } = ldap;
     const bind = { dn: bindDn, password };
     const directory = ldapFilePath(config.state.path);
+    const { departments } = mapping.mapping.ldap;
     targets.push(
-      createThreadedLdapTarget({ file: directory, host, port, baseDn, bind, ...(tls && { tls }) }, log),
+      createThreadedLdapTarget(
+        { file: directory, host, port, baseDn, departments, bind, ...(tls && { tls }) },
+        log,
+      ),
     );
   }
   if (file) {

@@ -118,9 +118,17 @@ const groups = z
   })
   .prefault({});
 
+const ldap = z
+  .strictObject({
+    departments: z.boolean().default(false).meta({
+      description: 'Whether people with a department stand in an organizational unit of its name',
+    }),
+  })
+  .prefault({});
+
 /** The mapping file as editors and {@link parseMapping} see it; `$schema` is for editors alone. */
 export const mappingSchema = z
-  .strictObject({ $schema: z.string().optional(), scope, login, fields, groups, file: fileSection })
+  .strictObject({ $schema: z.string().optional(), scope, login, fields, groups, ldap, file: fileSection })
   .superRefine(({ fields: rules, file }, context) => {
     for (const { column, message } of findOwnedColumns(file, findOwned(rules)))
       context.addIssue({ code: 'custom', path: ['file', 'columns', column], message });

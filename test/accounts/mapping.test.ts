@@ -31,6 +31,7 @@ const contractDefaults = {
     homeDirectory: [],
   },
   groups: { publish: [], never: [], nested: true },
+  ldap: { departments: false },
   file: { delimiter: ';', encoding: 'utf-8', bom: true, enabled: ['1', '0'], includeDisabled: true },
 };
 

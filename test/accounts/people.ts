@@ -53,6 +53,7 @@ export function makeMapping(
     login: { ...base.login, ...changes.login },
     fields: { ...base.fields, ...changes.fields },
     groups: { ...base.groups, ...changes.groups },
+    ldap: { ...base.ldap, ...changes.ldap },
     file: { ...base.file, ...changes.file },
   };
 }

@@ -20,6 +20,7 @@ const step = fc.oneof(
       person: fc.constantFrom(...people),
       login: fc.constantFrom(...logins),
       name: fc.constantFrom(null, 'X', 'Yves Ö'),
+      department: fc.constantFrom(null, 'Law', 'A, B'),
       enabled: fc.boolean(),
       groups: fc.subarray(groups),
     }),
@@ -70,7 +71,8 @@ function makeLedger() {
         const isFree = holder === undefined || holder === idOf(change.person);
         const login = isFree ? change.login : held(change.person)?.login;
         const listed = change.groups.filter((number) => named.get(idOf(number))?.name !== null);
-        const parts = { fields: { displayName: change.name }, enabled: change.enabled, groups: listed };
+        const fields = { displayName: change.name, department: change.department };
+        const parts = { fields, enabled: change.enabled, groups: listed };
         if (login !== undefined) write(makeAccount(change.person, login, parts));
         return;
       }
@@ -126,34 +128,41 @@ function makeLedger() {
   return { take, changesAfter };
 }
 
-test('[pitfall 30] the tree is what the ledger says, after any changes, and readers keep the state they began with', async () => {
-  const run = async (steps: Step[]): Promise<void> => {
-    const store = makeStore();
-    const ledger = makeLedger();
-    const kept: { seen: Tree; again: () => Tree }[] = [];
-    const deliver = async (to: TestStore, limit: number): Promise<boolean> => {
-      const batch = ledger.changesAfter(to.position()?.revision ?? 0, limit);
-      if (batch) await to.apply(batch);
-      return batch !== undefined;
+test.each([
+  ['', false],
+  [', with units of departments', true],
+])(
+  '[pitfall 30] the tree is what the ledger says, after any changes, and readers keep the state they began with%s',
+  async (_, departments) => {
+    const run = async (steps: Step[]): Promise<void> => {
+      const store = makeStore({ departments });
+      const ledger = makeLedger();
+      const kept: { seen: Tree; again: () => Tree }[] = [];
+      const deliver = async (to: TestStore, limit: number): Promise<boolean> => {
+        const batch = ledger.changesAfter(to.position()?.revision ?? 0, limit);
+        if (batch) await to.apply(batch);
+        return batch !== undefined;
+      };
+      for (const change of steps) {
+        if (change.do === 'deliver') await deliver(store, change.limit);
+        else if (change.do === 'rewind') rewind(store);
+        else if (change.do === 'look') look(store, kept);
+        else ledger.take(change);
+      }
+      while (await deliver(store, 3));
+      const fresh = makeStore({ departments });
+      await fresh.apply(ledger.changesAfter(0, 1_000) ?? makeBatch({ isCurrent: true }));
+      await store.write({ to: store.position() ?? { ledgerId: 'ledger', revision: 0 } });
+      expect(withoutTimes(store.tree())).toEqual(withoutTimes(fresh.tree()));
+      expect(holdingsOf(store)).toEqual(holdingsOf(fresh));
+      for (const { seen, again } of kept) expect(again()).toEqual(seen);
+      expect(findDangling(store.tree())).toEqual([]);
+      for (const { close } of [store, fresh]) close();
     };
-    for (const change of steps) {
-      if (change.do === 'deliver') await deliver(store, change.limit);
-      else if (change.do === 'rewind') rewind(store);
-      else if (change.do === 'look') look(store, kept);
-      else ledger.take(change);
-    }
-    while (await deliver(store, 3));
-    const fresh = makeStore();
-    await fresh.apply(ledger.changesAfter(0, 1_000) ?? makeBatch({ isCurrent: true }));
-    await store.write({ to: store.position() ?? { ledgerId: 'ledger', revision: 0 } });
-    expect(withoutTimes(store.tree())).toEqual(withoutTimes(fresh.tree()));
-    expect(holdingsOf(store)).toEqual(holdingsOf(fresh));
-    for (const { seen, again } of kept) expect(again()).toEqual(seen);
-    expect(findDangling(store.tree())).toEqual([]);
-    for (const { close } of [store, fresh]) close();
-  };
-  await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 60, size: 'max' }), run), { numRuns: 60 });
-}, 120_000);
+    await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 60, size: 'max' }), run), { numRuns: 60 });
+  },
+  120_000,
+);
 
 function rewind(store: TestStore): void {
   store.open();

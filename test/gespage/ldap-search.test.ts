@@ -17,7 +17,7 @@ const people = logins.map((login, index) =>
       displayName: names[index % names.length] ?? null,
       lastName: index % 2 === 0 ? null : 'Lee',
       email: index % 3 === 0 ? null : `Mail${index % 4}@example.org`,
-      department: index % 2 === 0 ? 'Law' : null,
+      department: ['Law', null, ' LAW', 'A, B'][index % 4] ?? null,
       cardNumber: index % 4 === 0 ? `00${index}` : null,
     },
     enabled: index % 3 !== 0,
@@ -31,8 +31,8 @@ const groups = [
   makeGroup(23, 'Empty'),
 ];
 
-async function makeFilled() {
-  const store = makeStore();
+async function makeFilled(departments = false) {
+  const store = makeStore({ departments });
   // In two bites, so that people come before and behind the groups.
   await store.write({ accounts: people.slice(0, 4) });
   await store.write({ groups, accounts: people.slice(4) });
@@ -105,45 +105,52 @@ function isInScope(dn: string, base: string, scope: Scope): boolean {
   return scope === 'one' ? parentOf(name) === base : isWithin(name, base);
 }
 
-test('a search with short ways finds what a look at every entry finds, in the same order', async () => {
-  const store = await makeFilled();
-  const snapshot = store.directory.open();
-  const whole = [...snapshot.search({ base: baseDn, scope: 'subtree', filter: anything })];
-  expect(whole).toHaveLength(3 + people.length + groups.length);
-  const bases = [
-    baseDn,
-    ...whole.map(({ entry }) => normalizeDn(entry.dn) ?? ''),
-    'ou=nobody,dc=gespage,dc=sync',
-  ];
-  let narrow = 0;
-  const query = fc.record({
-    base: fc.oneof(
-      { weight: 3, arbitrary: fc.constant(baseDn) },
-      { weight: 2, arbitrary: fc.constantFrom(...bases) },
-    ),
-    scope: fc.constantFrom<Scope>('base', 'one', 'subtree'),
-    filter: makeFilters(whole.map(({ entry }) => entry)),
-    after: fc.constantFrom(0, 0, ...whole.map(({ position }) => position)),
-  });
-  fc.assert(
-    fc.property(query, ({ base, scope, filter, after }) => {
-      const judge = compileFilter(filter);
-      const looked = [...snapshot.search({ base, scope, filter, after })];
-      if (looked.length < whole.length - 3) narrow += 1;
-      const found = looked.filter(({ entry }) => judge(entry) === true).map(({ entry }) => entry.dn);
-      const wanted = whole
-        .filter(({ position, entry }) => position > after && isInScope(entry.dn, base, scope))
-        .filter(({ entry }) => judge(entry) === true)
-        .map(({ entry }) => entry.dn);
-      expect(found).toEqual(wanted);
-      // Nothing outside of the scope, whatever the filter says.
-      expect(looked.filter(({ entry }) => !isInScope(entry.dn, base, scope))).toEqual([]);
-    }),
-    { numRuns: 4_000 },
-  );
-  expect(narrow).toBeGreaterThan(1_000);
-  snapshot.close();
-});
+test.each([
+  ['', false, 0],
+  [', with units of departments', true, 2],
+])(
+  'a search with short ways finds what a look at every entry finds, in the same order%s',
+  async (_, departments, units) => {
+    const store = await makeFilled(departments);
+    const snapshot = store.directory.open();
+    const whole = [...snapshot.search({ base: baseDn, scope: 'subtree', filter: anything })];
+    expect(whole).toHaveLength(3 + units + people.length + groups.length);
+    const bases = [
+      baseDn,
+      ...whole.map(({ entry }) => normalizeDn(entry.dn) ?? ''),
+      'ou=nobody,dc=gespage,dc=sync',
+      'uid=ann,ou=a\\, b,ou=people,dc=gespage,dc=sync',
+    ];
+    let narrow = 0;
+    const query = fc.record({
+      base: fc.oneof(
+        { weight: 3, arbitrary: fc.constant(baseDn) },
+        { weight: 2, arbitrary: fc.constantFrom(...bases) },
+      ),
+      scope: fc.constantFrom<Scope>('base', 'one', 'subtree'),
+      filter: makeFilters(whole.map(({ entry }) => entry)),
+      after: fc.constantFrom(0, 0, ...whole.map(({ position }) => position)),
+    });
+    fc.assert(
+      fc.property(query, ({ base, scope, filter, after }) => {
+        const judge = compileFilter(filter);
+        const looked = [...snapshot.search({ base, scope, filter, after })];
+        if (looked.length < whole.length - 3) narrow += 1;
+        const found = looked.filter(({ entry }) => judge(entry) === true).map(({ entry }) => entry.dn);
+        const wanted = whole
+          .filter(({ position, entry }) => position > after && isInScope(entry.dn, base, scope))
+          .filter(({ entry }) => judge(entry) === true)
+          .map(({ entry }) => entry.dn);
+        expect(found).toEqual(wanted);
+        // Nothing outside of the scope, whatever the filter says.
+        expect(looked.filter(({ entry }) => !isInScope(entry.dn, base, scope))).toEqual([]);
+      }),
+      { numRuns: 4_000 },
+    );
+    expect(narrow).toBeGreaterThan(1_000);
+    snapshot.close();
+  },
+);
 
 test.each([
   ['uid', 'ANN', ['uid=ann,ou=people']],

@@ -25,7 +25,9 @@ export interface TestStore extends Store {
   find(query: Partial<Query>): string[];
 }
 
-export function makeStore(options: { baseDn?: string; file?: string; mostOld?: number } = {}): TestStore {
+export function makeStore(
+  options: { baseDn?: string; departments?: boolean; file?: string; mostOld?: number } = {},
+): TestStore {
   const folder = mkdtempSync(join(tmpdir(), 'gespage-ldap-'));
   const file = options.file ?? join(folder, 'made', 'directory.db');
   const store = createStore({ baseDn, now: () => 0, ...options, file });

@@ -9,6 +9,8 @@ export interface LdapTargetOptions {
   /** SQLite file of the directory; made where it is missing. */
   readonly file: string;
   readonly baseDn: string;
+  /** Whether people stand in units of their departments; no unless told. */
+  readonly departments?: boolean;
   readonly host: string;
   /** 0 for any free one; the log tells which. */
   readonly port: number;
@@ -19,8 +21,8 @@ export interface LdapTargetOptions {
 
 /** Writes into the directory's file; once `serve` was called, an LDAP server answers from it. */
 export function createLdapTarget(options: LdapTargetOptions, log: Log): Target {
-  const { file, baseDn, host, port, bind, tls } = options;
-  const store = createStore({ file, baseDn, now: Date.now });
+  const { file, baseDn, departments = false, host, port, bind, tls } = options;
+  const store = createStore({ file, baseDn, departments, now: Date.now });
   let server: LdapServer | undefined;
   let last: Promise<unknown> = Promise.resolve();
 

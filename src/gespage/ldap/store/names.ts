@@ -1,5 +1,5 @@
 // Owns the names in the tree: where people and groups stand under the base, and the keys by which they are found.
-import { escapeRdnValue, isWithin, normalizeDn, parseDn } from '../dn.ts';
+import { escapeRdnValue, isWithin, normalizeDn, parentOf, parseDn } from '../dn.ts';
 import { prepareText } from '../text.ts';
 
 /** `name` is relative to the base, as clients see it; `key` is the same in normal form. */
@@ -11,15 +11,31 @@ export interface PlaceName {
 export const peopleUnit: PlaceName = { name: 'ou=people', key: 'ou=people' };
 export const groupsUnit: PlaceName = { name: 'ou=groups', key: 'ou=groups' };
 
-export function personName(login: string): PlaceName {
-  return placeName('uid', login, peopleUnit);
+/** The key holds wherever a person stands, since no two have one login; `unit` is in the name alone. */
+export function personName(login: string, unit: Pick<PlaceName, 'name'> = peopleUnit): PlaceName {
+  return placeName('uid', login, { name: unit.name, key: peopleUnit.key });
+}
+
+export function departmentName(department: string): PlaceName {
+  return placeName('ou', department, peopleUnit);
+}
+
+/**
+ * Under which key an entry is kept, of a normal form relative to the base, and for a person within the unit of a
+ * department the key of that unit.
+ */
+export function keptUnder(relative: string): { readonly key: string; readonly unit: string | null } {
+  const above = parentOf(relative);
+  if (above === undefined || above === peopleUnit.key || !relative.startsWith('uid='))
+    return { key: relative, unit: null };
+  return { key: `${relative.slice(0, -above.length - 1)},${peopleUnit.key}`, unit: above };
 }
 
 export function groupName(name: string): PlaceName {
   return placeName('cn', name, groupsUnit);
 }
 
-function placeName(type: 'uid' | 'cn', value: string, unit: PlaceName): PlaceName {
+function placeName(type: 'uid' | 'cn' | 'ou', value: string, unit: PlaceName): PlaceName {
   return {
     name: `${type}=${escapeRdnValue(value)},${unit.name}`,
     // What `normalizeDn` makes of such a name, without reading it first.
@@ -41,6 +57,8 @@ export interface Base {
   readonly first: { readonly type: string; readonly value: string };
   /** The base as a name of DNS, where its parts say one: `dc=gespage,dc=sync` gives `gespage.sync`. */
   readonly domain: string | undefined;
+  /** Whether people with a department stand in a unit of that name. */
+  readonly departments: boolean;
   /** The DN of a name that is relative to the base. */
   dnOf(name: string): string;
   /** A normal form relative to the base, empty for the base itself; undefined outside. */
@@ -48,7 +66,7 @@ export interface Base {
 }
 
 /** @throws Error where the text is no DN, or the root. */
-export function createBase(dn: string): Base {
+export function createBase(dn: string, departments = false): Base {
   const rdns = parseDn(dn);
   const normal = normalizeDn(dn);
   const first = rdns?.[0]?.[0];
@@ -60,6 +78,7 @@ export function createBase(dn: string): Base {
     normal,
     first,
     domain: parts.length === 0 ? undefined : parts.map(({ value }) => value).join('.'),
+    departments,
     dnOf: (name) => (name === '' ? dn : `${name},${dn}`),
     relative(normalized) {
       if (!isWithin(normalized, normal)) return undefined;

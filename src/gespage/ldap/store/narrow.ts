@@ -6,18 +6,21 @@ import { normalizeDn } from '../dn.ts';
 import type { Filter } from '../directory.ts';
 import { findAttributeType, findObjectClass } from '../schema.ts';
 import { decodeGuid, groupClasses, personClasses } from './attributes.ts';
+import { locate } from './locate.ts';
 import { type Base, groupName, personName, valueKey } from './names.ts';
 import { splitKeys, type Writing } from './writing.ts';
 
-/** Entries beside the units, which are always looked at. `list` holds positions. */
+/** Entries beside the fixed ones, which are always looked at; `units` are those of departments. `list` holds positions. */
 export type Source =
-  | { readonly kind: 'all' | 'people' | 'groups' }
+  | { readonly kind: 'all' | 'people' | 'groups' | 'units' }
   | { readonly kind: 'members'; readonly group: number }
+  | { readonly kind: 'unit'; readonly unit: number }
   | { readonly kind: 'list'; readonly positions: readonly number[] };
 
 const all: Source = { kind: 'all' };
 const people: Source = { kind: 'people' };
 const groups: Source = { kind: 'groups' };
+const units: Source = { kind: 'units' };
 const nobody: Source = { kind: 'list', positions: [] };
 
 /** Only people have these. */
@@ -29,6 +32,7 @@ const ofPeople: ReadonlySet<string> = new Set([
 const classes: readonly (readonly [Source, ReadonlySet<string>])[] = [
   [people, new Set<string>(personClasses.filter((name) => name !== 'top'))],
   [groups, new Set<string>(groupClasses.filter((name) => name !== 'top'))],
+  [units, new Set(['organizationalUnit'])],
 ];
 
 export function narrow(filter: Filter, base: Base, { sql, among }: Pick<Writing, 'sql' | 'among'>): Source {
@@ -70,7 +74,7 @@ export function narrow(filter: Filter, base: Base, { sql, among }: Pick<Writing,
       case 'mail':
         return byColumn('mail_key', valueKey(text));
       case 'entryUUID':
-        return isUuid.test(text) ? byId(text.toLowerCase()) : all;
+        return isUuid.test(text) ? byUuid(text.toLowerCase()) : all;
       case 'distinguishedName':
         return byDn(text);
       case 'memberOf':
@@ -98,9 +102,16 @@ export function narrow(filter: Filter, base: Base, { sql, among }: Pick<Writing,
     return listOf(sql(select).all({ id }) as { position: number }[]);
   }
 
+  /** Units have no object id, and therefore no row by which theirs could be looked up. */
+  function byUuid(uuid: string): Source {
+    const found = byId(uuid);
+    return found === nobody ? units : found;
+  }
+
   function byDn(text: string): Source {
     const key = keyOfDn(text);
-    return key === undefined ? nobody : byKeys([key]);
+    const found = key === undefined ? undefined : locate(key, sql);
+    return found === undefined ? nobody : listOf([found]);
   }
 
   function byMemberOf(text: string): Source {
@@ -114,7 +125,7 @@ export function narrow(filter: Filter, base: Base, { sql, among }: Pick<Writing,
   function byMember(text: string): Source {
     const key = keyOfDn(text);
     if (key === undefined) return nobody;
-    const list = sql('SELECT groups FROM entry WHERE key = ?').pluck().get(key) as string | undefined;
+    const list = locate(key, sql)?.groups;
     const select = `SELECT g.position FROM json_each(?) j CROSS JOIN grp g ON g.key = j.value
       WHERE g.position IS NOT NULL`;
     return listOf(among<{ position: number }>(select, splitKeys(list ?? '')));
@@ -138,10 +149,12 @@ const isUuid = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
 function bearers(given: string): Source {
   const name = findAttributeType(given)?.name ?? '';
   if (ofPeople.has(name)) return people;
+  if (name === 'ou') return units;
   return name === 'member' ? groups : all;
 }
 
 function listOf(rows: readonly { readonly position: number }[]): Source {
+  if (rows.length === 0) return nobody;
   return { kind: 'list', positions: sortUnique(rows.map(({ position }) => position)) };
 }
 
@@ -150,7 +163,7 @@ function sortUnique(positions: readonly number[]): number[] {
 }
 
 /** Whichever is likely to be shorter; either would do. */
-function smaller(one: Source, other: Source): Source {
+export function smaller(one: Source, other: Source): Source {
   return rank(one) <= rank(other) ? one : other;
 }
 
@@ -158,8 +171,11 @@ function rank(source: Source): number {
   switch (source.kind) {
     case 'list':
       return source.positions.length;
+    case 'units':
+      return 1e6;
     case 'groups':
       return 1e7;
+    case 'unit':
     case 'members':
       return 1e8;
     case 'people':

@@ -6,6 +6,7 @@ import { commonName, encodeOperational, encodePerson } from './attributes.ts';
 import { packEntry } from './encode.ts';
 import { personName, valueKey } from './names.ts';
 import { kinds } from './tables.ts';
+import { unitOf } from './units.ts';
 import { joinKeys, splitKeys, type Writing } from './writing.ts';
 
 /** A person as stored: the account without its groups, and the groups by their keys. */
@@ -15,6 +16,7 @@ interface Stored {
   readonly account: string;
   readonly created: number;
   readonly key: string;
+  readonly name: string;
   readonly groups: string;
 }
 
@@ -37,7 +39,7 @@ export interface WrittenPeople {
   readonly refused: readonly Refusal[];
 }
 
-const selectStored = `SELECT p.position, p.id, p.account, p.created, e.key, e.groups FROM json_each(?) j`;
+const selectStored = `SELECT p.position, p.id, p.account, p.created, e.key, e.name, e.groups FROM json_each(?) j`;
 
 /**
  * Brings people to their wanted state, each id at most once. Someone refused who has an entry keeps it as it was,
@@ -196,22 +198,32 @@ async function store(
       writing.sql(`UPDATE entry SET key = '~' || position WHERE position = ?`).run(old.position);
   }
   await writing.each(changes, (change) => {
-    const position = change.old === undefined ? insert(writing, change) : update(writing, change, change.old);
-    moveGroups(writing, position, change);
+    const unit = unitOf(writing, change.account);
+    const { name } = personName(change.account.login, unit);
+    const place = { name, unit: unit?.position ?? null };
+    const position =
+      change.old === undefined ? insert(writing, change, place) : update(writing, change, place, change.old);
+    moveGroups(writing, position, change, name);
   });
   return changes.length;
 }
 
-const insertEntry = `INSERT INTO entry(kind, key, name, packed, groups, cn_key, mail_key)
-  VALUES (${kinds.person}, ?, ?, ?, ?, ?, ?)`;
+const insertEntry = `INSERT INTO entry(kind, key, name, packed, groups, cn_key, mail_key, unit)
+  VALUES (${kinds.person}, ?, ?, ?, ?, ?, ?, ?)`;
 const insertPerson = 'INSERT INTO person(position, id, account, created) VALUES (?, ?, ?, ?)';
-const updateEntry = `UPDATE entry SET key = ?, name = ?, packed = ?, groups = ?, cn_key = ?, mail_key = ?
+const updateEntry = `UPDATE entry SET key = ?, name = ?, packed = ?, groups = ?, cn_key = ?, mail_key = ?, unit = ?
   WHERE position = ?`;
 const updatePerson = 'UPDATE person SET account = ? WHERE position = ?';
 
-function insert(writing: Writing, { account, key, groups, text }: Change): number {
-  const { name, packed, cn, mail } = encode(writing, account, writing.at);
-  const { lastInsertRowid } = writing.sql(insertEntry).run(key, name, packed, groups, cn, mail);
+/** Where somebody comes to stand. */
+interface Place {
+  readonly name: string;
+  readonly unit: number | null;
+}
+
+function insert(writing: Writing, { account, key, groups, text }: Change, { name, unit }: Place): number {
+  const { packed, cn, mail } = encode(writing, account, name, writing.at);
+  const { lastInsertRowid } = writing.sql(insertEntry).run(key, name, packed, groups, cn, mail, unit);
   const position = Number(lastInsertRowid);
   writing.sql(insertPerson).run(position, account.externalId, text, writing.at);
   return position;
@@ -220,19 +232,18 @@ function insert(writing: Writing, { account, key, groups, text }: Change): numbe
 function update(
   writing: Writing,
   { account, key, groups, text }: Change,
+  { name, unit }: Place,
   { position, created }: Stored,
 ): number {
-  const { name, packed, cn, mail } = encode(writing, account, created);
-  writing.sql(updateEntry).run(key, name, packed, groups, cn, mail, position);
+  const { packed, cn, mail } = encode(writing, account, name, created);
+  writing.sql(updateEntry).run(key, name, packed, groups, cn, mail, unit, position);
   writing.sql(updatePerson).run(text, position);
   return position;
 }
 
-function encode({ base, at }: Writing, account: Account, created: number) {
-  const { name } = personName(account.login);
+function encode({ base, at }: Writing, account: Account, name: string, created: number) {
   const { email } = account.fields;
   return {
-    name,
     packed: packEntry(
       encodePerson(account, base.dnOf(name), base),
       encodeOperational(account.externalId, created, at),
@@ -245,11 +256,10 @@ function encode({ base, at }: Writing, account: Account, created: number) {
 const join = 'INSERT INTO membership(grp, person, name) VALUES (?, ?, ?)';
 const rename = 'UPDATE membership SET name = ? WHERE grp = ? AND person = ?';
 
-/** Brings a person's memberships to the wanted ones; groups name their members, so a new login changes them too. */
-function moveGroups(writing: Writing, position: number, { account, groups, old }: Change): void {
-  const isRenamed = old !== undefined && readAccount(old).login !== account.login;
+/** Brings a person's memberships to the wanted ones; groups name their members, so a new name changes them too. */
+function moveGroups(writing: Writing, position: number, { groups, old }: Change, name: string): void {
+  const isRenamed = old !== undefined && old.name !== name;
   if (old?.groups === groups && !isRenamed) return;
-  const { name } = personName(account.login);
   const had = new Set(splitKeys(old?.groups ?? ''));
   const gets = new Set(splitKeys(groups));
   for (const key of had) if (!gets.has(key)) leave(writing, key, position);

@@ -3,26 +3,34 @@ import type Database from 'better-sqlite3';
 import { parentOf } from '../dn.ts';
 import type { Attribute, Entry, Found, Query, Snapshot } from '../directory.ts';
 import { decodeAttributes, encodeAttributes, operationalPart, userPart } from './encode.ts';
+import { locate } from './locate.ts';
 import type { Base } from './names.ts';
-import { narrow, type Source } from './narrow.ts';
-import { kinds } from './tables.ts';
+import { narrow, smaller, type Source } from './narrow.ts';
+import { kinds, lastFixedPosition } from './tables.ts';
 import { DirectoryUnavailable } from './unavailable.ts';
 import { createStatements, splitKeys, type Writing } from './writing.ts';
 
-type Row = [position: number, kind: number, name: string, packed: Buffer, groups: string];
+type Row = [
+  position: number,
+  kind: number,
+  name: string,
+  packed: Buffer,
+  groups: string,
+  unit: number | null,
+];
 
 /** The part of the tree that a search is about. */
 interface Reach {
-  readonly units: readonly number[];
-  /** Entries below; undefined for none. */
-  readonly kind: 'all' | 'people' | 'groups' | undefined;
-  /** The one entry below, by its key. */
-  readonly only?: string;
+  /** Positions of those of the fixed entries that it holds. */
+  readonly fixed: readonly number[];
+  /** Where those below are among; undefined where there are none. */
+  readonly below: Source | undefined;
+  readonly holds: (row: Row) => boolean;
 }
 
-const columns = 'e.position, e.kind, e.name, e.packed, e.groups';
-const everything: Reach = { units: [1, 2, 3], kind: 'all' };
-const nothing: Reach = { units: [], kind: undefined };
+const columns = 'e.position, e.kind, e.name, e.packed, e.groups, e.unit';
+const all: Source = { kind: 'all' };
+const everything: Reach = { fixed: [1, 2, 3], below: all, holds: () => true };
 /** Few at first, since many searches want one entry. */
 const chunkSizes = { first: 32, later: 256 };
 /** How many different sets of groups are remembered in their encoded form. */
@@ -38,7 +46,7 @@ export function createReader(database: Database.Database, base: Base): Omit<Snap
   const sets = new Map<string, Buffer>();
   let groupDns: Map<number, string> | undefined;
 
-  const exists = (key: string): boolean => sql('SELECT 1 FROM entry WHERE key = ?').get(key) !== undefined;
+  const exists = (key: string): boolean => locate(key, sql) !== undefined;
 
   /** DNs of the groups that a person is in, encoded as `memberOf`. */
   function encodeMemberOf(groups: string): Buffer {
@@ -76,12 +84,25 @@ export function createReader(database: Database.Database, base: Base): Omit<Snap
     const where = `e.position > ? ORDER BY e.position LIMIT ?`;
     switch (source.kind) {
       case 'all':
-        return read(`FROM entry e WHERE e.kind <> ${kinds.unit} AND ${where}`, after, limit);
+        return read(`FROM entry e WHERE ${where}`, Math.max(after, lastFixedPosition), limit);
       case 'people':
         return read(`FROM entry e WHERE e.kind = ${kinds.person} AND ${where}`, after, limit);
       case 'groups':
         return read(
           `FROM entry e INDEXED BY entry_group WHERE e.kind = ${kinds.group} AND ${where}`,
+          after,
+          limit,
+        );
+      case 'units':
+        return read(
+          `FROM entry e INDEXED BY entry_is_unit WHERE e.kind = ${kinds.unit} AND ${where}`,
+          Math.max(after, lastFixedPosition),
+          limit,
+        );
+      case 'unit':
+        return read(
+          `FROM entry e INDEXED BY entry_unit WHERE e.unit = ? AND ${where}`,
+          source.unit,
           after,
           limit,
         );
@@ -111,11 +132,6 @@ export function createReader(database: Database.Database, base: Base): Omit<Snap
       .all(...values) as Row[];
   }
 
-  function positionOf(key: string): Source {
-    const positions = sql('SELECT position FROM entry WHERE key = ?').pluck().all(key) as number[];
-    return { kind: 'list', positions };
-  }
-
   return {
     resolve(dn) {
       const key = base.relative(dn);
@@ -127,25 +143,21 @@ export function createReader(database: Database.Database, base: Base): Omit<Snap
       return { exists: false, matched: '' };
     },
     *search(query): IterableIterator<Found> {
-      const reach = reachOf(query, base);
+      const reach = reachOf(query, base, sql);
       let after = query.after ?? 0;
-      const units = reach.units.filter((position) => position > after);
+      const fixed = reach.fixed.filter((position) => position > after);
       for (const row of read(
         'FROM json_each(?) j CROSS JOIN entry e ON e.position = j.value ORDER BY e.position',
-        JSON.stringify(units),
+        JSON.stringify(fixed),
       ))
         yield { position: row[0], entry: new StoredEntry(row, base, encodeLinks) };
-      if (reach.kind === undefined) return;
-      const source = withinReach(
-        reach.only === undefined ? narrow(query.filter, base, { sql, among }) : positionOf(reach.only),
-        reach.kind,
-      );
+      if (reach.below === undefined) return;
+      const source = smaller(reach.below, narrow(query.filter, base, { sql, among }));
       for (let limit = chunkSizes.first; ; limit = chunkSizes.later) {
         const rows = readChunk(source, after, limit);
         for (const row of rows) {
           after = row[0];
-          if (isWithinReach(row[1], reach.kind))
-            yield { position: after, entry: new StoredEntry(row, base, encodeLinks) };
+          if (reach.holds(row)) yield { position: after, entry: new StoredEntry(row, base, encodeLinks) };
         }
         if (rows.length < limit) return;
       }
@@ -184,30 +196,48 @@ class StoredEntry implements Entry {
   }
 }
 
-function reachOf({ base: dn, scope }: Query, base: Base): Reach {
+function reachOf({ base: dn, scope }: Query, base: Base, sql: Writing['sql']): Reach {
   const key = base.relative(dn);
   const isBelow = scope === 'subtree';
   if (key === undefined) {
     // Above the tree there is nothing of ours, but all of it is below the root.
-    return isBelow && (dn === '' || base.normal.endsWith(`,${dn}`)) ? everything : nothing;
+    return isBelow && (dn === '' || base.normal.endsWith(`,${dn}`)) ? everything : only([]);
   }
   switch (key) {
     case '':
       if (isBelow) return everything;
-      return { units: scope === 'base' ? [1] : [2, 3], kind: undefined };
+      return only(scope === 'base' ? [1] : [2, 3]);
     case 'ou=people':
-      return { units: scope === 'one' ? [] : [2], kind: scope === 'base' ? undefined : 'people' };
+      if (scope === 'base') return only([2]);
+      // Units of departments stand among people.
+      return {
+        fixed: isBelow ? [2] : [],
+        below: all,
+        holds: ([position, kind, , , , unit]) =>
+          kind !== kinds.group && (isBelow || unit === null || unit === position),
+      };
     case 'ou=groups':
-      return { units: scope === 'one' ? [] : [3], kind: scope === 'base' ? undefined : 'groups' };
-    default:
-      return scope === 'one' ? nothing : { units: [], kind: 'all', only: key };
+      if (scope === 'base') return only([3]);
+      return {
+        fixed: isBelow ? [3] : [],
+        below: { kind: 'groups' },
+        holds: ([, kind]) => kind === kinds.group,
+      };
+    default: {
+      const found = locate(key, sql);
+      if (found === undefined) return only([]);
+      const { position, kind } = found;
+      if (kind !== kinds.unit || scope === 'base') return only(scope === 'one' ? [] : [position]);
+      return {
+        fixed: [],
+        below: { kind: 'unit', unit: position },
+        holds: (row) => row[5] === position && (isBelow || row[0] !== position),
+      };
+    }
   }
 }
 
-function withinReach(source: Source, kind: 'all' | 'people' | 'groups'): Source {
-  return source.kind === 'all' ? { kind } : source;
-}
-
-function isWithinReach(kind: number, reach: 'all' | 'people' | 'groups'): boolean {
-  return reach === 'all' || kind === (reach === 'people' ? kinds.person : kinds.group);
+/** Single entries, and none below. */
+function only(positions: readonly number[]): Reach {
+  return { fixed: positions, below: undefined, holds: () => false };
 }

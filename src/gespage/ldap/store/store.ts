@@ -16,6 +16,8 @@ export interface StoreOptions {
   /** The SQLite file; made where it is missing. */
   readonly file: string;
   readonly baseDn: string;
+  /** Whether people stand in units of their departments; no unless told. Once changed, the file is filled anew. */
+  readonly departments?: boolean;
   readonly now: () => number;
   /**
    * Octets that may be kept beside the file for searches which hold old states, beyond which those are ended; 256 MiB
@@ -43,8 +45,14 @@ interface Opened {
   isComplete: boolean;
 }
 
-export function createStore({ file, baseDn, now, mostOld = 2 ** 28 }: StoreOptions): Store {
-  const base: Base = createBase(baseDn);
+export function createStore({
+  file,
+  baseDn,
+  departments = false,
+  now,
+  mostOld = 2 ** 28,
+}: StoreOptions): Store {
+  const base: Base = createBase(baseDn, departments);
   let opened: Opened | undefined;
 
   function open(): Opened {

@@ -8,23 +8,29 @@ import { type Base, groupsUnit, peopleUnit } from './names.ts';
 import { uuidOf } from './uuid.ts';
 
 /** Rises whenever tables or encoded entries change their form: then the file is filled anew, from the ledger. */
-const format = 1;
+const format = 2;
 
 export const kinds = { unit: 0, person: 1, group: 2 } as const;
+
+/** The base and the units of people and groups are always there, before all others. */
+export const lastFixedPosition = 3;
 
 /**
  * `entry` is what readers scan, in the order of positions; `person` and `grp` are what the writer compares with.
  * `entry.groups` lists the keys of a person's groups as `,3,17,`; `membership` is the same the other
- * way round, with the names that `member` is made of. `entry.packed` is what `packEntry` makes.
+ * way round, with the names that `member` is made of. `entry.unit` is the position of the department's unit that the
+ * entry belongs to; the unit itself is the first to do so. `entry.packed` is what `packEntry` makes.
  */
 const schema = `
   CREATE TABLE state (
-    id INTEGER PRIMARY KEY CHECK (id = 1), format INTEGER NOT NULL, base TEXT NOT NULL, complete INTEGER NOT NULL,
-    ledger_id TEXT, revision INTEGER);
+    id INTEGER PRIMARY KEY CHECK (id = 1), format INTEGER NOT NULL, base TEXT NOT NULL,
+    departments INTEGER NOT NULL, complete INTEGER NOT NULL, ledger_id TEXT, revision INTEGER);
   CREATE TABLE entry (
     position INTEGER PRIMARY KEY, kind INTEGER NOT NULL, key TEXT NOT NULL UNIQUE, name TEXT NOT NULL,
-    packed BLOB NOT NULL, groups TEXT NOT NULL, cn_key TEXT, mail_key TEXT);
+    packed BLOB NOT NULL, groups TEXT NOT NULL, cn_key TEXT, mail_key TEXT, unit INTEGER);
   CREATE INDEX entry_group ON entry(position) WHERE kind = ${kinds.group};
+  CREATE INDEX entry_is_unit ON entry(position) WHERE kind = ${kinds.unit};
+  CREATE INDEX entry_unit ON entry(unit) WHERE unit IS NOT NULL;
   CREATE TABLE person (position INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, account TEXT NOT NULL, created INTEGER NOT NULL);
   CREATE TABLE grp (
     key INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, name TEXT, wish TEXT, position INTEGER UNIQUE,
@@ -68,15 +74,16 @@ export function openToRead(file: string): Database.Database {
 }
 
 function formOf(base: Base): string {
-  return `${format} ${base.dn}`;
+  return `${format} ${Number(base.departments)} ${base.dn}`;
 }
 
 function readForm(database: Database.Database): string | undefined {
   const tables = database.prepare(`SELECT 1 FROM sqlite_master WHERE name = 'state'`).get();
   if (tables === undefined) return undefined;
-  const row = database.prepare('SELECT format, base FROM state').get() as
-    { format: number; base: string } | undefined;
-  return row && `${row.format} ${row.base}`;
+  // All columns, since files of the first format lack one.
+  const row = database.prepare('SELECT * FROM state').get() as
+    { format: number; departments?: number; base: string } | undefined;
+  return row && `${row.format} ${row.departments} ${row.base}`;
 }
 
 function makeAnew(database: Database.Database, base: Base, now: number): void {
@@ -86,7 +93,9 @@ function makeAnew(database: Database.Database, base: Base, now: number): void {
     .all() as string[];
   for (const name of names) database.exec(`DROP TABLE "${name.replaceAll('"', '""')}"`);
   database.exec(schema);
-  database.prepare('INSERT INTO state(id, format, base, complete) VALUES (1, ?, ?, 0)').run(format, base.dn);
+  database
+    .prepare('INSERT INTO state(id, format, base, departments, complete) VALUES (1, ?, ?, ?, 0)')
+    .run(format, base.dn, Number(base.departments));
   const insert = database.prepare(
     `INSERT INTO entry(position, kind, key, name, packed, groups) VALUES (?, ${kinds.unit}, ?, ?, ?, '')`,
   );

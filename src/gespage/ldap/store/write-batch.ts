@@ -2,6 +2,7 @@
 import type { Applied, ChangeBatch, Position } from '../../target.ts';
 import { removeGroups, stampTouched, writeGroups } from './groups.ts';
 import { removePeople, writePeople } from './people.ts';
+import { removeEmptyUnits } from './units.ts';
 import type { Writing } from './writing.ts';
 
 /** Writes a batch with its position. Reads before it writes, so that what is right already stays as it is. */
@@ -16,6 +17,7 @@ export async function writeBatch(writing: Writing, batch: ChangeBatch): Promise<
     wanted.filter(({ externalId }) => !leaving.has(externalId)),
   );
   removed += await removeGroups(writing, batch.removedGroups);
+  removeEmptyUnits(writing);
   await stampTouched(writing);
   writePosition(writing, batch.to);
   return {
