@@ -91,14 +91,16 @@ async function fill(store: Store): Promise<void> {
 const isMember = ({ name }: { name: string }): boolean => name === 'member';
 
 describe.skipIf(!hasOpenLdap)('the store beside a real OpenLDAP server', () => {
-  const folder = mkdtempSync(path.join(tmpdir(), 'ldap-store-'));
-  const store = createStore({ file: path.join(folder, 'directory.db'), baseDn, now: () => 0 });
+  let folder: string;
+  let store: Store;
   let entries: Entry[];
   let theirs: OpenLdap;
   let ours: ServedLdap;
   let clients: [RawClient, RawClient];
 
   beforeAll(async () => {
+    folder = mkdtempSync(path.join(tmpdir(), 'ldap-store-'));
+    store = createStore({ file: path.join(folder, 'directory.db'), baseDn, now: () => 0 });
     store.open();
     await fill(store);
     ours = await serveLdap(store.directory);
