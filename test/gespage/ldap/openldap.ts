@@ -64,13 +64,18 @@ export function writeLdif(entries: readonly Entry[]): string {
     .join('\n');
 }
 
-/** Starts slapd over these entries; the base and the units must be among them. */
-export async function startOpenLdap(entries: readonly Entry[]): Promise<OpenLdap> {
+/**
+ * Starts slapd over these entries; the base and the units must be among them.
+ * @param unchecked entries that slapd would refuse for its schema, such as groups without a member.
+ */
+export async function startOpenLdap(
+  entries: readonly Entry[],
+  unchecked: readonly Entry[] = [],
+): Promise<OpenLdap> {
   const folder = mkdtempSync(path.join(tmpdir(), 'slapd-'));
   const file = (name: string): string => path.join(folder, name);
   mkdirSync(file('db'));
   writeFileSync(file('ours.schema'), writeSchema());
-  writeFileSync(file('data.ldif'), writeLdif(entries));
   writeFileSync(
     file('slapd.conf'),
     [
@@ -89,13 +94,19 @@ export async function startOpenLdap(entries: readonly Entry[]): Promise<OpenLdap
       '',
     ].join('\n'),
   );
-  const load = spawnSync('/usr/sbin/slapadd', ['-q', '-f', file('slapd.conf'), '-l', file('data.ldif')], {
-    encoding: 'utf8',
-  });
-  if (load.status !== 0) {
+  const load = (list: readonly Entry[], ...options: string[]): void => {
+    writeFileSync(file('data.ldif'), writeLdif(list));
+    const { status, stderr } = spawnSync(
+      '/usr/sbin/slapadd',
+      ['-q', ...options, '-f', file('slapd.conf'), '-l', file('data.ldif')],
+      { encoding: 'utf8' },
+    );
+    if (status === 0) return;
     rmSync(folder, { recursive: true });
-    throw new Error(`slapadd: ${load.stderr}`);
-  }
+    throw new Error(`slapadd: ${stderr}`);
+  };
+  load(entries);
+  if (unchecked.length > 0) load(unchecked, '-s');
   const port = await freePort();
   const child = spawn(program, ['-d', '0', '-f', file('slapd.conf'), '-h', `ldap://127.0.0.1:${port}`], {
     stdio: 'ignore',
