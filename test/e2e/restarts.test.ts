@@ -1,6 +1,7 @@
 // Owns the proof that a restart, a kill, a second process or a Graph that is away loses nothing and repeats nothing.
 import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
+import type { StreamStatus } from '../../src/sync/status-model.ts';
 import { eventuallyTrue } from '../helpers/eventually.ts';
 import { makeProcessRig, type ProcessRig, startProcess } from '../helpers/process.ts';
 import { type Rig, startRig } from '../helpers/service.ts';
@@ -131,6 +132,15 @@ describe('the process', () => {
     const service = await rig.start();
     await rig.inSync();
     await tenant.whenIdle();
+    // The round that follows the first full one would find the person before the run does.
+    await eventuallyTrue('the round after the full one is over', async () => {
+      const streams = (await rig.ask('/api/status')).body['streams'] as StreamStatus[];
+      return streams.every(
+        ({ running, lastRoundAt, lastFullRoundAt, nextRoundAt }) =>
+          running === null &&
+          ((lastRoundAt ?? '') > (lastFullRoundAt ?? '') || nextRoundAt > new Date().toISOString()),
+      );
+    });
     tenant.configure({ delivery: { drops: 1 } });
     const created = tenant.createUser({ mailNickname: 'silent' }).id;
     tenant.addFault({
