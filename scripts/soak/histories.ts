@@ -112,7 +112,12 @@ interface Worker {
 
 function startWorker(workerFile: string, folder: string): Worker {
   // All that a history leaves behind when its process is ended lies in the soak's own folder.
-  const env = { ...process.env, TMPDIR: mkdtempSync(path.join(folder, 'w-')) };
+  const env = {
+    ...process.env,
+    TMPDIR: mkdtempSync(path.join(folder, 'w-')),
+    // Each restart of the service loads a target's thread anew: a quarter of a history's time otherwise.
+    NODE_COMPILE_CACHE: path.join(folder, 'compiled'),
+  };
   const child: ChildProcess = fork(workerFile, [], { env, stdio: ['ignore', 'inherit', 'pipe', 'ipc'] });
   let played = 0;
   let ended = false;

@@ -36,8 +36,7 @@ export function createSqliteEngine(path: string, patience: Patience): Engine {
   function fitCache(database: Database.Database): void {
     if (isKeptOpen === hasLargeCache) return;
     hasLargeCache = isKeptOpen;
-    database.pragma(`cache_size = -${isKeptOpen ? largeCacheKib : cacheKib}`);
-    if (!isKeptOpen) database.pragma('shrink_memory');
+    setCache(database, isKeptOpen ? largeCacheKib : cacheKib);
   }
 
   function connect() {
@@ -75,21 +74,21 @@ export function createSqliteEngine(path: string, patience: Patience): Engine {
     async beside(file, name, work) {
       const { database } = (connection ??= connect());
       if (database.inTransaction) database.exec('COMMIT');
-      database.prepare(`ATTACH ? AS ${name}`).run(file);
-      database.pragma(`cache_size = -${largeCacheKib}`);
+      setCache(database, largeCacheKib);
       try {
-        return await transaction(() =>
-          Promise.resolve(
+        return await transaction(() => {
+          // Within the transaction: to begin one takes the write lock of every file that is attached by then.
+          database.prepare(`ATTACH ? AS ${name}`).run(file);
+          return Promise.resolve(
             work({
               all: (sql) => database.prepare(sql).all() as Row[],
               run: (sql, ...values) => void database.prepare(sql).run(...values),
             }),
-          ),
-        );
+          );
+        });
       } finally {
-        database.exec(`DETACH ${name}`);
-        database.pragma(`cache_size = -${cacheKib}`);
-        database.pragma('shrink_memory');
+        if (isAttached(database, name)) database.exec(`DETACH ${name}`);
+        setCache(database, cacheKib);
       }
     },
     keepOpen: () => void (isKeptOpen = true),
@@ -110,6 +109,15 @@ export function createSqliteEngine(path: string, patience: Patience): Engine {
       return Promise.resolve();
     },
   };
+}
+
+function setCache(database: Database.Database, kib: number): void {
+  database.pragma(`cache_size = -${kib}`);
+  if (kib === cacheKib) database.pragma('shrink_memory');
+}
+
+function isAttached(database: Database.Database, name: string): boolean {
+  return (database.pragma('database_list') as { name: string }[]).some((one) => one.name === name);
 }
 
 /** Waits for another program's write lock without blocking this process, as SQLite's own waiting would. */
