@@ -115,7 +115,7 @@ function startWorker(workerFile: string, folder: string): Worker {
   const env = {
     ...process.env,
     TMPDIR: mkdtempSync(path.join(folder, 'w-')),
-    // Each restart of the service loads a target's thread anew: a quarter of a history's time otherwise.
+    // Each process, and each thread of a target, loads the same modules.
     NODE_COMPILE_CACHE: path.join(folder, 'compiled'),
   };
   const child: ChildProcess = fork(workerFile, [], { env, stdio: ['ignore', 'inherit', 'pipe', 'ipc'] });

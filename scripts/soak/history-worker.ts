@@ -1,7 +1,11 @@
 // Owns a process that plays histories, one after the other, as its parent names them.
 import fc from 'fast-check';
 import { historiesOf } from '../../test/sync/history.ts';
-import { type Lived, liveThrough } from '../../test/sync/live.ts';
+import type { Lived } from '../../test/sync/live.ts';
+import { chooseThread, letTargetsChoose } from './same-thread.ts';
+
+letTargetsChoose();
+const { liveThrough } = await import('../../test/sync/live.ts');
 
 export interface Task {
   readonly seed: number;
@@ -21,6 +25,7 @@ async function play({ seed, path, steps }: Task): Promise<Played> {
     // Every other history is drawn without fast-check's liking for extremes.
     ...(path === undefined ? { unbiased: seed % 2 === 1 } : { path }),
   });
+  chooseThread(seed);
   if (!history) return { ok: false, problem: 'There is no history of this seed and path.' };
   try {
     return { ok: true, ...(await liveThrough(history, restMs)) };
