@@ -36,7 +36,8 @@ async function compare(stage: Stage, copy: string): Promise<string[]> {
   const { pending } = await tenant.call('delivery');
   if (pending > 0) return ['notifications are on their way'];
   const snapshot = await tenant.call('snapshot');
-  const tables = await stage.readTarget();
+  const tables = await stage.readTarget().catch((error: unknown) => String(error));
+  if (typeof tables === 'string') return [`the target cannot be read: ${tables}`];
   for (const suffix of ['', '-wal', '-shm']) rmSync(`${copy}${suffix}`, { force: true });
   const original = new Database(stage.statePath, { readonly: true });
   await original.backup(copy).finally(() => original.close());

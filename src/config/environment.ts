@@ -113,7 +113,9 @@ function describeStranger(name: string, known: readonly string[]): string[] {
   const plain = known.find((one) => `${one}_FILE` === name);
   if (plain !== undefined)
     return [`${name} is not known and has no effect: only a secret can come as a file. Set ${plain}.`];
-  const near = known.find((one) => distance(name.toUpperCase(), one) <= 2);
+  const near = known.find(
+    (one) => Math.abs(one.length - name.length) <= 2 && distance(name.toUpperCase(), one) <= 2,
+  );
   if (near !== undefined) return [`${name} is not known and has no effect. Did you mean ${near}?`];
   if (/^(GESPAGE|REMOVAL)_/.test(name)) return [`${name} is not known and has no effect.`];
   return [];

@@ -68,9 +68,15 @@ function createSqlite(): Promise<TestDatabase> {
 
 async function createPostgres(url: URL): Promise<TestDatabase> {
   const schema = `t_${randomUUID().replaceAll('-', '')}`;
-  const admin = new pg.Client({ connectionString: url.href });
-  await admin.connect();
-  await admin.query(`CREATE SCHEMA ${schema}; SET search_path TO ${schema}`);
+  // One connection, and another one where the server was restarted meanwhile.
+  const admin = new pg.Pool({
+    connectionString: url.href,
+    max: 1,
+    idleTimeoutMillis: 0,
+    options: `-c search_path=${schema}`,
+  });
+  admin.on('error', () => undefined);
+  await admin.query(`CREATE SCHEMA ${schema}`);
   const own = new URL(url);
   own.searchParams.set('schema', schema);
   // A name of its own, so that only this test's connections are killed.
@@ -95,11 +101,17 @@ async function createPostgres(url: URL): Promise<TestDatabase> {
 
 async function createMysql(url: URL): Promise<TestDatabase> {
   const database = `t_${randomUUID().replaceAll('-', '')}`;
-  const admin = await mysql.createConnection({ uri: url.href, timezone: 'Z', charset: 'UTF8MB4_BIN' });
-  await admin.query(`CREATE DATABASE ${database}`);
-  await admin.changeUser({ database });
+  const maker = await mysql.createConnection({ uri: url.href });
+  await maker.query(`CREATE DATABASE ${database}`);
+  await maker.end();
   const own = new URL(url);
   own.pathname = `/${database}`;
+  const admin = mysql.createPool({
+    uri: own.href,
+    timezone: 'Z',
+    charset: 'UTF8MB4_BIN',
+    connectionLimit: 1,
+  });
   return {
     url: own.href,
     query: async (sql) => (await admin.query(sql))[0] as Rows,
