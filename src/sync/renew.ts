@@ -69,6 +69,10 @@ const untouchedMs = 10 * minuteMs;
 const readAgainAfter = [5_000, minuteMs] as const;
 const readAgainUntil = 5 * minuteMs;
 
+const ofItsOwn =
+  'It leads to another address. If that was this service before PUBLIC_URL changed, all is well. If another installation ' +
+  "listens there, the two take away each other's subscriptions: give each an app registration of its own.";
+
 export function createRenewal(options: RenewalOptions): Renewal {
   const { rooms, api, now, log, metrics } = options;
   const { inbox, subscriptions } = rooms;
@@ -199,10 +203,14 @@ export function createRenewal(options: RenewalOptions): Renewal {
       made = await api.create(request, signal);
     } catch (error) {
       if (!(error instanceof GraphFailure) || error.status !== 409) throw error;
-      log.warn('Another subscription stands in the way and is removed', { resource });
       for (const other of await api.list(signal)) {
-        if (isResource(other, resource) && sameChangeTypes(other.changeType, changeType))
-          await remove(other.id, signal);
+        if (!isResource(other, resource) || !sameChangeTypes(other.changeType, changeType)) continue;
+        log.warn('Another subscription stands in the way and is removed', {
+          resource,
+          notificationUrl: other.notificationUrl,
+          ...(other.notificationUrl !== options.notificationUrl && { advice: ofItsOwn }),
+        });
+        await remove(other.id, signal);
       }
       made = await api.create(request, signal);
     }

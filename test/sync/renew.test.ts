@@ -90,6 +90,7 @@ function makeRenewal(
   const graph = before?.graph ?? makeGraph(clock);
   const rooms = before?.rooms ?? makeRooms();
   const caughtUp: string[] = [];
+  const log = createMemoryLog();
   let states = 0;
   for (const name of ['users', 'groups'] as const) rooms.streams.prepare(name, 'id', 0);
   const renewal = createRenewal({
@@ -101,10 +102,10 @@ function makeRenewal(
     catchUp: (stream) => caughtUp.push(stream),
     compareMs: 15 * minute,
     now: () => clock.now,
-    log: createMemoryLog(),
+    log,
     metrics: createMetrics({ processMetrics: false }),
   });
-  return { renewal, graph, rooms, clock, caughtUp, reconcile: () => renewal.reconcile(never) };
+  return { renewal, graph, rooms, clock, caughtUp, log, reconcile: () => renewal.reconcile(never) };
 }
 
 const resources = (graph: ReturnType<typeof makeGraph>): string[] =>
@@ -122,9 +123,13 @@ describe('at the first start', () => {
   });
 
   it('one that stands in the way (409) is removed first, since its client state is not known [trouble 13.9]', async () => {
-    const { reconcile, graph, rooms } = makeRenewal();
+    const { reconcile, graph, rooms, log } = makeRenewal();
     const foreign = graph.add('Users', 'https://elsewhere.example/hook', start + day);
     await reconcile();
+    expect(log.lines.find(({ level }) => level === 'warn')?.fields).toMatchObject({
+      notificationUrl: 'https://elsewhere.example/hook',
+      advice: expect.stringContaining('give each an app registration of its own') as string,
+    });
     expect(graph.all.has(foreign.id)).toBe(false);
     expect(
       rooms.subscriptions
