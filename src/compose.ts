@@ -83,9 +83,13 @@ export function openParts(config: Config, log: Log): Parts {
   const gate = createPauseGate({
     now,
     sleep: (ms, signal) => sleep(ms, undefined, signal ? { signal } : {}),
-    // A clock set back since then must not make the pause longer than Graph ever asks for.
-    until: Math.min(rooms.meta.counter('pause-until'), now() + longestPauseMs),
-    onPause: (until) => rooms.meta.setCounter('pause-until', until),
+    // A clock set back since then must not make the pause longer than Graph asked for.
+    until: Math.min(rooms.meta.counter('pause-until'), now() + rooms.meta.counter('pause-ms')),
+    onPause: (until) =>
+      state.transaction(() => {
+        rooms.meta.setCounter('pause-until', until);
+        rooms.meta.setCounter('pause-ms', Math.min(until - now(), longestPauseMs));
+      }),
   });
   const client = createGraphClient({
     baseUrl: config.graph.baseUrl,

@@ -1,5 +1,5 @@
 // Owns many reads in one request: Graph's `$batch`, whose outer 200 says nothing about what is inside.
-import type { GraphClient } from './client.ts';
+import { batchPath, type GraphClient } from './client.ts';
 import { classify, unreadable, type GraphFailure } from './errors.ts';
 import { batchEnvelopeSchema, batchItemSchema } from './shapes.ts';
 
@@ -26,7 +26,7 @@ export async function readBatch(
   const answer = await client.request({
     operation,
     method: 'POST',
-    path: '/$batch',
+    path: batchPath,
     body: { requests: paths.map((url, index) => ({ id: String(index + 1), method: 'GET', url })) },
     signal,
   });
@@ -67,7 +67,10 @@ function heedThrottling(client: GraphClient, results: BatchResult[]): BatchResul
     ({ kind, status, retryAfterMs }) =>
       kind === 'throttled' || (status === 503 && retryAfterMs !== undefined),
   );
-  if (asking.length === 0) return results;
+  if (asking.length === 0) {
+    client.flowing();
+    return results;
+  }
   const waits = asking.flatMap(({ retryAfterMs }) => (retryAfterMs === undefined ? [] : [retryAfterMs]));
   const waitMs = client.throttled(waits.length === 0 ? undefined : Math.max(...waits));
   return results.map((result) =>

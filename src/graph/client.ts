@@ -50,6 +50,8 @@ export interface GraphClient {
    * @returns for how long the gate is closed now, in milliseconds.
    */
   throttled(retryAfterMs: number | undefined): number;
+  /** Tells that nothing inside a batch was throttled. */
+  flowing(): void;
   /** Closes idle connections. */
   close(): void;
 }
@@ -66,6 +68,9 @@ export interface GraphClientOptions {
   newId(): string;
   observe?(event: GraphEvent): void;
 }
+
+/** The outer answer says nothing of what is inside: see `readBatch`. */
+export const batchPath = '/$batch';
 
 const defaultTimeoutMs = 100_000;
 const firstBackoffMs = 2000;
@@ -98,11 +103,11 @@ export function createGraphClient(options: GraphClientOptions): GraphClient {
   }
 
   /** Closes the gate where the answer asks for it. @returns for how long, if at all. */
-  function heed(status: number, headers: Headers): number | undefined {
+  function heed(status: number, headers: Headers, isBatch: boolean): number | undefined {
     const retryAfterMs = retryAfterOf(headers);
     if (status === 429 || status === 509) return throttled(retryAfterMs);
     if (status === 503 && retryAfterMs !== undefined) return throttled(retryAfterMs);
-    if (status < 400) throttledInARow = 0;
+    if (status < 400 && !isBatch) throttledInARow = 0;
     const used = numberHeaderOf(headers, 'x-ms-throttle-limit-percentage') ?? 0;
     if (used < 0.8) return undefined;
     const slowMs = Math.min(slowestMs, Math.round((used - 0.7) * 2000));
@@ -137,7 +142,7 @@ export function createGraphClient(options: GraphClientOptions): GraphClient {
     try {
       const response = await send(exchange, wanted);
       status = response.status;
-      throttledMs = heed(response.status, response.headers);
+      throttledMs = heed(response.status, response.headers, wanted.path === batchPath);
       resourceUnits = numberHeaderOf(response.headers, 'x-ms-resource-unit');
       return readAnswer(response, exchange.answerBody, operation, throttledMs);
     } finally {
@@ -155,7 +160,12 @@ export function createGraphClient(options: GraphClientOptions): GraphClient {
     }
   }
 
-  return { request, throttled, close: () => connections.close() };
+  return {
+    request,
+    throttled,
+    flowing: () => void (throttledInARow = 0),
+    close: () => connections.close(),
+  };
 }
 
 /** The address to send to. @throws {GraphFailure} when it is a link that must not be followed. */

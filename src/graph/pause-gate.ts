@@ -23,9 +23,6 @@ export interface PauseGateOptions {
   onPause?(untilMs: number): void;
 }
 
-/** A remembered pause that would last longer was written by another clock. */
-const longestRemembered = 3_600_000;
-
 /** Waits up to this long are slept in memory. */
 const longestSleepMs = 2000;
 
@@ -33,7 +30,7 @@ const longestSleepMs = 2000;
 export function createPauseGate(options: PauseGateOptions): PauseGate {
   let until = options.until ?? 0;
   /** What was asked for last: no pause lasts longer, even when the clock is set back. */
-  let asked = Math.min(Math.max(0, until - options.now()), longestRemembered);
+  let asked = Math.max(0, until - options.now());
   return {
     until: () => until,
     pause(untilMs) {

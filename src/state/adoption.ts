@@ -5,6 +5,7 @@
 import { loginKey } from '../accounts/login.ts';
 import type { Account } from '../accounts/model.ts';
 import type { State } from './database.ts';
+import type { FirstUsers } from './first-users.ts';
 import type { Ledger } from './ledger.ts';
 import type { Meta } from './meta.ts';
 
@@ -23,6 +24,7 @@ export interface Adopted {
 export interface Adoption {
   /** Whether the ledger never held anything, or was still taking in its first rows when the process ended. */
   isNew(): boolean;
+  /** A first round that is under way is given up: it would append people who are taken in now a second time. */
   begin(): void;
   end(): void;
   /** Takes in those that the ledger does not know; their people are to be settled. */
@@ -31,7 +33,7 @@ export interface Adoption {
 
 const underWay = 'adopting';
 
-export function createAdoption(state: State, ledger: Ledger, meta: Meta): Adoption {
+export function createAdoption(state: State, ledger: Ledger, meta: Meta, firstUsers: FirstUsers): Adoption {
   const find = state.sql('SELECT key, kind, state FROM directory_object WHERE id = ?');
   const insertStub = state.sql(
     `INSERT INTO directory_object(id, kind, state, read) VALUES (?, ?, 'unread', 0) RETURNING key`,
@@ -67,7 +69,11 @@ export function createAdoption(state: State, ledger: Ledger, meta: Meta): Adopti
 
   return {
     isNew: () => ledger.revision() === 0 || meta.text(underWay) === 'yes',
-    begin: () => meta.setText(underWay, 'yes'),
+    begin: () =>
+      state.transaction(() => {
+        if (firstUsers.isAppending()) firstUsers.giveUp();
+        meta.setText(underWay, 'yes');
+      }),
     end: () => meta.setText(underWay, 'no'),
     adopt: ({ accounts, groups }, cause, now) =>
       state.transaction(() => {

@@ -51,7 +51,7 @@ export interface Directory {
   beginBulk(): void;
   /** After it: makes that index, and puts right what needs it. */
   endBulk(): void;
-  /** Groups whose members Graph hides from this application. */
+  /** Groups whose members Graph hides from this application: the last full round showed none. */
   hiddenGroups(): string[];
   counts(): { users: number; groups: number; memberships: number };
   stateOf(id: string): ObjectState | 'unread' | undefined;
@@ -362,7 +362,8 @@ export function createDirectory(state: State, meta: Meta): Directory {
         .sql(
           `SELECT o.id FROM directory_object o WHERE o.kind = 'group' AND o.state = 'present'
            AND o.properties ->> 'visibility' = 'HiddenMembership'
-           AND NOT EXISTS (SELECT 1 FROM membership m WHERE m.group_key = o.key)`,
+           AND NOT EXISTS (SELECT 1 FROM membership m WHERE m.group_key = o.key
+             AND m.read >= coalesce((SELECT full_read FROM stream WHERE name = 'groups'), 0))`,
         )
         .pluck()
         .all() as string[],

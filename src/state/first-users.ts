@@ -30,9 +30,12 @@ export interface FirstUsers {
   /** Makes the index. Of whoever came more than once the last word counts; each is a full representation. */
   makeIndex(): void;
   end(): void;
+  /** Forgets a round that is under way, within a transaction: the next one joins its pages to what is there by then. */
+  giveUp(): void;
 }
 
 const indexName = 'directory_object_id';
+const makeIndexSql = `CREATE UNIQUE INDEX ${indexName} ON directory_object(id)`;
 /** More would write more: each page of an answer touches them all. */
 const parts = 16;
 /** Room for the people of one part; together the keys stay below 2^30, which SQLite stores in four bytes. */
@@ -67,6 +70,11 @@ export function createFirstUsers(state: State, meta: Meta, accounts: FirstAccoun
     return makes;
   }
 
+  function finish(): void {
+    meta.setCounter('first-users', 0);
+    underWay = 0;
+  }
+
   return {
     isAppending: () => underWay > 0,
     makesAccounts: () => underWay === mirrorAndAccounts,
@@ -90,7 +98,7 @@ export function createFirstUsers(state: State, meta: Meta, accounts: FirstAccoun
       }),
     makeIndex() {
       if (!isMissing()) return;
-      const make = state.sql(`CREATE UNIQUE INDEX ${indexName} ON directory_object(id)`);
+      const make = state.sql(makeIndexSql);
       state.transaction(() => {
         try {
           make.run();
@@ -110,9 +118,21 @@ export function createFirstUsers(state: State, meta: Meta, accounts: FirstAccoun
         state.sql(`DELETE FROM directory_object WHERE state = 'gone'`).run();
       });
     },
-    end() {
-      meta.setCounter('first-users', 0);
-      underWay = 0;
+    end: finish,
+    giveUp() {
+      state.sql('DELETE FROM directory_object').run();
+      if (isMissing()) state.sql(makeIndexSql).run();
+      if (underWay === mirrorAndAccounts) {
+        accounts.begin();
+        accounts.shareLogins();
+      }
+      state
+        .sql(
+          `UPDATE stream SET delta_link = NULL, round = NULL, next_link = NULL, sweep_read = NULL WHERE name = 'users'`,
+        )
+        .run();
+      lastKey.clear();
+      finish();
     },
   };
 }

@@ -29,6 +29,7 @@ export interface Ping {
   readonly version: number;
   readonly firstAt: number;
   readonly attempt: number;
+  /** 0: nothing yet; 1: a read showed something; 2: more than one told of it, so that they may contradict each other. */
   readonly shown: number;
 }
 
@@ -49,6 +50,12 @@ const keepRejected = 10_000;
 const lookAgainAfter = [300, 2_000, 5_000, 15_000, 60_000, 300_000] as const;
 /** Milliseconds until the confirming look after a read that showed something. */
 const confirmAfter = 5_000;
+/**
+ * Where reads contradict each other, one of them came from a replica that lags, or there was one more change. The stream
+ * does not tell again what a lagging read undoes, so that one agreement is not enough: from this place on the delays of
+ * `lookAgainAfter` are gone through.
+ */
+const attemptAfterContradiction = 2;
 
 export interface Inbox {
   /** Stores all items in one transaction; returns only after they are on disk. */
@@ -62,9 +69,11 @@ export interface Inbox {
   pendingCount(): { depth: number; oldestAt: number | undefined };
   /**
    * Ends one look at an object. A ping that came meanwhile (another version) stays due; otherwise the object is
-   * looked at again after growing delays until two looks agree.
+   * looked at again after growing delays until two looks agree; where looks may disagree, to the end of those delays.
    */
   advance(resource: StreamName, ping: Ping, outcome: Outcome, now: number): void;
+  /** A round told of these users: whoever waits for a look is not closed by one that agrees with an earlier look. */
+  told(ids: readonly string[], now: number): void;
   /** After the clock was set back: what would now be due in more than an hour is due at once. */
   pullIn(now: number): void;
   /** Asks for a look at objects of which nobody was notified. */
@@ -99,7 +108,7 @@ export function createInbox(state: State, meta: Meta): Inbox {
      GROUP BY resource, object_id
      ON CONFLICT(resource, object_id) DO UPDATE SET
        version = excluded.version, attempt = 0, due_at = min(due_at, excluded.due_at),
-       first_at = CASE WHEN shown = 1 OR attempt > 0 THEN excluded.first_at ELSE first_at END, shown = 0`,
+       first_at = CASE WHEN shown > 0 OR attempt > 0 THEN excluded.first_at ELSE first_at END, shown = 0`,
   );
   const due = state.sql(
     `SELECT object_id AS objectId, version, first_at AS firstAt, attempt, shown FROM ping
@@ -115,6 +124,10 @@ export function createInbox(state: State, meta: Meta): Inbox {
   const reschedule = state.sql(
     `UPDATE ping SET attempt = ?, shown = ?, due_at = ?, error = ?
      WHERE resource = ? AND object_id = ? AND version = ?`,
+  );
+  const told = state.sql(
+    `UPDATE ping SET shown = 2
+     WHERE resource = 'users' AND object_id IN (SELECT value FROM json_each(?)) AND due_at > ?`,
   );
   const pullIn = state.sql('UPDATE ping SET due_at = ? WHERE resource = ? AND due_at > ?');
   // A random version below zero: versions are never used twice, or an old look could close a newer ping.
@@ -175,7 +188,8 @@ export function createInbox(state: State, meta: Meta): Inbox {
     },
     advance(resource, ping, outcome, now) {
       if (outcome === 'shown') {
-        reschedule.run(0, 1, now + confirmAfter, null, resource, ping.objectId, ping.version);
+        const [attempt, shown] = ping.shown === 0 ? [0, 1] : [attemptAfterContradiction, 2];
+        reschedule.run(attempt, shown, now + confirmAfter, null, resource, ping.objectId, ping.version);
         return;
       }
       const wait = lookAgainAfter[ping.attempt];
@@ -193,6 +207,9 @@ export function createInbox(state: State, meta: Meta): Inbox {
         ping.objectId,
         ping.version,
       );
+    },
+    told(ids, now) {
+      if (nextDue.get('users') !== null) told.run(JSON.stringify(ids), now);
     },
     pullIn(now) {
       for (const resource of ['users', 'groups']) pullIn.run(now, resource, now + longestWait);

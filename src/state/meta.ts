@@ -6,6 +6,7 @@ export type CounterName =
   | 'read' // last number given to a read of Graph
   | 'inbox-cursor' // last notification folded into pings
   | 'pause-until' // Graph asked to be left alone until then (ms)
+  | 'pause-ms' // and for so long
   | 'reach-dirty' // 1: groups changed so that nesting must be worked out anew
   | 'last-notification-at'
   | 'first-users' // 1: the first full round of users is under way; 2: it makes their accounts as well

@@ -22,14 +22,15 @@ export function createStateRooms(state: State) {
   const meta = createMeta(state);
   const ledger = createLedger(state);
   const firstAccounts = createFirstAccounts(state, ledger);
+  const firstUsers = createFirstUsers(state, meta, firstAccounts);
   return {
     state,
     meta,
-    adoption: createAdoption(state, ledger, meta),
+    adoption: createAdoption(state, ledger, meta, firstUsers),
     inbox: createInbox(state, meta),
     directory: createDirectory(state, meta),
     firstAccounts,
-    firstUsers: createFirstUsers(state, meta, firstAccounts),
+    firstUsers,
     groupLosses: createGroupLosses(state, meta),
     reach: createReach(state, meta),
     people: createPeople(state, ledger),

@@ -15,9 +15,18 @@ export const collisionDetail = ({ wanted, heldBy }: Pick<Collision, 'wanted' | '
   `The login ${wanted} belongs to ${heldBy}.`;
 
 export function recordCollision(people: People, log: Log, since: number, collision: Collision): void {
-  const { key, externalId, wanted, heldBy } = collision;
+  noteCollision(people, since, collision);
+  tellCollision(log, collision);
+}
+
+/** Records it without a word. */
+export function noteCollision(people: People, since: number, collision: Collision): void {
   const detail = collisionDetail(collision);
-  people.setIssue(key, { kind: 'login-collision', detail, loginKey: loginKey(wanted), since });
+  const wantedKey = loginKey(collision.wanted);
+  people.setIssue(collision.key, { kind: 'login-collision', detail, loginKey: wantedKey, since });
+}
+
+export function tellCollision(log: Log, { externalId, wanted, heldBy }: Collision): void {
   log.warn('Two people have one login: who had it keeps it, the other waits', {
     person: externalId,
     login: wanted,

@@ -150,7 +150,8 @@ export function createEngine(options: EngineOptions): Engine {
       lookUpUsers: graph.lookUpUsers,
       lookUpDeletedUsers: graph.lookUpDeletedUsers,
       askRound: () => {
-        if (!isOriginal || rounds.isBusy('users')) return false;
+        // A stream that fails answers nobody: those who wait for it are read by name.
+        if (!isOriginal || rounds.isBusy('users') || streams.get('users').attempt > 0) return false;
         streams.due('users', now());
         wake('users');
         return true;

@@ -4,7 +4,7 @@
 import type { CompiledMapping } from '../accounts/decide.ts';
 import type { Log } from '../ops/log.ts';
 import type { StateRooms } from '../state/rooms.ts';
-import { recordCollision } from './collision.ts';
+import { type Collision, noteCollision, tellCollision } from './collision.ts';
 import { type FirstRules, judgeFirst } from './first-people.ts';
 import type { DeltaPage } from '../graph/delta.ts';
 
@@ -24,11 +24,22 @@ export interface FirstSettlingOptions {
 }
 
 const auditedAtOnce = 20_000;
+const mostTold = 20;
 
 export function createFirstSettling(options: FirstSettlingOptions): FirstSettling {
   const { rooms, mapping, rules, now, log } = options;
   const { firstAccounts, firstUsers, people, state } = rooms;
   let audited: number | undefined;
+
+  /** A mapping that gives everybody one login makes as many collisions as there are people. */
+  function tell(collisions: readonly Collision[]): void {
+    for (const collision of collisions.slice(0, mostTold)) tellCollision(log, collision);
+    if (collisions.length > mostTold)
+      log.error('Many people want a login that another one has, and get no account', {
+        people: collisions.length,
+        advice: 'Look whether login.from in the mapping names a property that differs from person to person.',
+      });
+  }
 
   return {
     add(page) {
@@ -43,10 +54,14 @@ export function createFirstSettling(options: FirstSettlingOptions): FirstSettlin
     },
     finish(cause) {
       if (audited === undefined) {
-        state.transaction(() => {
-          for (const { login, ...loser } of firstAccounts.shareLogins())
-            recordCollision(people, log, now(), { ...loser, wanted: login });
+        const collisions = state.transaction(() => {
+          const losers = firstAccounts
+            .shareLogins()
+            .map(({ login, ...loser }) => ({ ...loser, wanted: login }));
+          for (const loser of losers) noteCollision(people, now(), loser);
+          return losers;
         });
+        tell(collisions);
         audited = firstAccounts.lastAudited();
         return true;
       }

@@ -123,6 +123,8 @@ export function createOperations(options: OperateOptions): Operations {
   }
 
   async function readPerson(run: RunRow, id: string, signal: AbortSignal): Promise<number> {
+    // The first round of users appends its pages, and nobody else may write to the mirror meanwhile.
+    if (!rounds.isReady()) return pollMs;
     const outcome = await lookUntilAnswered(run, id, signal);
     const key = people.keyOf(id);
     if (outcome === 'failed')

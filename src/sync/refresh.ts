@@ -30,6 +30,9 @@ export interface Refresher {
   refresh(ids: readonly string[], cause: string, signal: AbortSignal): Promise<Map<string, Outcome>>;
 }
 
+/** `Ping.shown` where more than one read told of somebody. */
+const mayDisagree = 2;
+
 export function createRefresher(options: RefreshOptions): Refresher {
   const { rooms, now } = options;
   const { inbox, directory, state, streams } = rooms;
@@ -95,20 +98,21 @@ export function createRefresher(options: RefreshOptions): Refresher {
     for (const id of ids) {
       const found = results.get(id);
       const known = directory.stateOf(id);
+      const ping = pings?.get(id);
       if (found?.kind === 'found') removed.push({ id, removed: 'changed', properties: {} });
       else if (found?.kind === 'failed') {
         outcomes.set(id, failed(found.failure));
         undecided = true;
-      } else if (known === 'soft-deleted' && isSure(pings?.get(id))) {
+      } else if (known === 'soft-deleted' && isSure(ping) && ping?.shown !== mayDisagree) {
         // The account is disabled already; a restored person would be found by the next look, or by the stream.
         removed.push({ id, removed: 'deleted', properties: {} });
       } else {
         outcomes.set(id, { kind: known === 'gone' ? 'done' : 'nothing-new' });
-        if (known === 'soft-deleted') undecided = true;
-        if (known !== 'present') continue;
+        if (known !== 'present' && known !== 'soft-deleted') continue;
         undecided = true;
-        // The stream may have told the end of this person before a stale read undid it, and never tells it again.
-        if (isSure(pings?.get(id))) streams.set('users', { fullWanted: directory.beginRead() });
+        // The stream may have told what became of this person before a stale read undid it, and never tells it again.
+        if (known === 'present' ? isSure(ping) : isLast(ping))
+          streams.set('users', { fullWanted: directory.beginRead() });
       }
     }
     apply(read, removed, cause, outcomes, pings);
@@ -119,6 +123,9 @@ export function createRefresher(options: RefreshOptions): Refresher {
   /** Whether this look confirms an earlier one, after a delay. */
   const isSure = (ping: Ping | undefined): boolean =>
     ping !== undefined && (ping.shown === 1 || ping.attempt >= 2);
+
+  /** Whether this look is among the last of somebody of whom reads may contradict each other. */
+  const isLast = (ping: Ping | undefined): boolean => ping?.shown === mayDisagree && ping.attempt >= 5;
 
   function askStream(): void {
     streams.due('users', now());

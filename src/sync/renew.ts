@@ -83,15 +83,19 @@ export function createRenewal(options: RenewalOptions): Renewal {
     const counts: RenewalCounts = { created: 0, renewed: 0, removed: 0, healthy: 0 };
     const remote = await api.list(signal);
     const failures: unknown[] = [];
+    const has = (resource: StreamName): boolean =>
+      subscriptions.list().some((row) => row.resource === resource);
+    let cannotMake = false;
     for (const resource of streams) {
+      // Where one cannot be made, neither can the other: our address is not reached, or Graph is in trouble.
+      if (cannotMake && !has(resource)) continue;
       try {
         await bringUp(resource, remote, counts, signal);
       } catch (error) {
         signal.throwIfAborted();
-        // Where one cannot be made, neither can the other: our address is not reached, or Graph is in trouble.
-        if (!subscriptions.list().some((row) => row.resource === resource)) throw error;
-        // But trouble with the renewal of one must not cost the other.
+        // Trouble with one must not cost the other.
         failures.push(error);
+        cannotMake = !has(resource);
       }
     }
     reportExpiry();

@@ -106,6 +106,10 @@ export function createRounds(options: RoundsOptions): Rounds {
     return ping === undefined ? row.dueAt : Math.min(row.dueAt, ping);
   }
 
+  /** Whether the mirror holds nothing else of this kind: the end of the round then has more to do than to sweep. */
+  const isFirst = (name: StreamName, row: StreamRow): boolean =>
+    name === 'users' ? firstUsers.isAppending() : isBaseline(row);
+
   function begin(row: StreamRow): StreamRow {
     const full = isFullDue(row);
     if (isBaseline(row)) {
@@ -141,11 +145,12 @@ export function createRounds(options: RoundsOptions): Rounds {
       signal,
     });
     for await (const page of pages) {
+      // A full round proves nothing of the delta link that it ends with: only its use does.
+      if (page.deltaLink !== undefined && !full) restarts[name] = 0;
       const changed = applyPage(name, page, cause, full);
       for (const object of page.objects) if (pings.has(object.id)) shown.add(object.id);
       if (changed.size > 0) options.onChange();
       if (page.deltaLink !== undefined) {
-        restarts[name] = 0;
         answerPings(name, pings, shown);
       }
       if (signal.aborted) return;
@@ -162,6 +167,11 @@ export function createRounds(options: RoundsOptions): Rounds {
     }
     return state.transaction(() => {
       const row = streams.get(name);
+      if (name === 'users')
+        inbox.told(
+          page.objects.map(({ id }) => id),
+          now(),
+        );
       let changed = new Set<string>();
       if (name === 'users' && firstUsers.makesAccounts()) options.firstSettling.add(page);
       else if (name === 'users' && firstUsers.isAppending())
@@ -186,7 +196,7 @@ export function createRounds(options: RoundsOptions): Rounds {
           roundPages,
           roundObjects,
           roundInvalid,
-          error: null,
+          error: restarts[name] > 1 ? row.error : null,
           attempt: 0,
         });
         return changed;
@@ -199,11 +209,14 @@ export function createRounds(options: RoundsOptions): Rounds {
         roundObjects,
         completedAt: now(),
         attempt: 0,
-        error: null,
-        // What changed during a long full round is read at once.
-        ...(full && { fullObjects: roundObjects, dueAt: now() }),
+        error: restarts[name] > 1 ? row.error : null,
+        // What changed during a long full round is read at once, unless the link that it ends with is refused each time.
+        ...(full && {
+          fullObjects: roundObjects,
+          dueAt: now() + (restarts[name] > 1 ? backoff(restarts[name]) : 0),
+        }),
         ...(full &&
-          (roundInvalid > 0 && !isBaseline(row)
+          (roundInvalid > 0 && !isFirst(name, row)
             ? { fullRead: row.roundRead }
             : { sweepRead: row.roundRead })),
       });

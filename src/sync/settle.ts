@@ -43,6 +43,8 @@ const smallBite = 500;
 const largeBite = 4_000;
 const longWork = 4;
 const minuteMs = 60_000;
+/** Why somebody is settled whose days of grace are over. */
+const graceOver = 'grace over';
 const hourMs = 60 * minuteMs;
 const dayMs = 24 * hourMs;
 /** Exchanges of logins that reach outside a bite are followed this far. */
@@ -206,7 +208,10 @@ export function createSettler(options: SettleOptions): Settler {
       ownedFields: mapping.ownedFields,
       onceFields: mapping.onceFields,
     };
-    const first = planPerson(input, settings);
+    const planned = planPerson(input, settings);
+    // Whatever else a person is decided for, the end of the days of grace comes by `markExpired`, which has a limit.
+    const isEarly = planned.kind === 'expire' && policy === 'disable' && person.cause !== graceOver;
+    const first = isEarly ? planPerson(input, { ...settings, graceDays: Infinity }) : planned;
     if (first.kind !== 'remove') {
       if (person.removal !== undefined) removals.drop(person.key);
       return first;
@@ -289,7 +294,7 @@ export function createSettler(options: SettleOptions): Settler {
         // A clock that runs ahead, or fewer days of grace, must not take all of them at once.
         const most = removalLimit(options.limit, ledger.countPresent());
         const room = most - ledger.countExpiredSince(now() - hourMs);
-        if (ledger.markExpired(limit, room, 'grace over') === 0) return now() + minuteMs;
+        if (ledger.markExpired(limit, room, graceOver) === 0) return now() + minuteMs;
       }
       const next = ledger.nextExpiry(limit);
       return next === undefined ? undefined : next + graceMs;

@@ -27,6 +27,7 @@ function benchOf(pages: readonly unknown[], more: Partial<DeltaOptions> = {}): B
       return Promise.resolve({ status: 200, headers: new Headers(), body: page });
     },
     throttled: () => 0,
+    flowing: () => undefined,
     close: () => undefined,
   };
   const bench: Bench = {

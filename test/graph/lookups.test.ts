@@ -110,6 +110,22 @@ describe('looking up users', () => {
     expect(bench.gate.until()).toBe(1_001_500);
   });
 
+  it('backs off further each time, whatever the outer answer says', async () => {
+    answerItems(() => ({ status: 429 }));
+    const waits: number[] = [];
+    for (let time = 0; time < 4; time += 1) {
+      await lookUp([id(1)]);
+      waits.push(bench.gate.until() - bench.clock.now());
+      bench.clock.move(waits.at(-1) ?? 0);
+    }
+    expect(waits).toEqual([1_500, 3_000, 6_000, 12_000]);
+    answerItems(found);
+    await lookUp([id(1)]);
+    answerItems(() => ({ status: 429 }));
+    await lookUp([id(1)]);
+    expect(bench.gate.until() - bench.clock.now()).toBe(1_500);
+  });
+
   it('takes a missing, malformed or foreign answer for a failure that passes', async () => {
     answerItems((wanted) => {
       if (wanted.id === '1') return undefined;

@@ -57,8 +57,14 @@ describe('the pause gate', () => {
     clock.move(29_000);
     await gate.pass();
     expect(clock.now()).toBe(1_000_000 - 3_600_000 + 30_000);
-    const restored = createPauseGate({ ...clock, until: clock.now() + 86_400_000 });
-    await expect(restored.pass()).rejects.toMatchObject({ retryAfterMs: 3_600_000 });
+  });
+
+  it('lasts as long after a restart', async () => {
+    const clock = handClock();
+    const restored = createPauseGate({ ...clock, until: clock.now() + 10_800_000 });
+    await expect(restored.pass()).rejects.toMatchObject({ retryAfterMs: 10_800_000 });
+    clock.move(-3_600_000);
+    await expect(restored.pass()).rejects.toMatchObject({ retryAfterMs: 10_800_000 });
   });
 
   it('sleeps on when the pause grows meanwhile', async () => {

@@ -160,7 +160,14 @@ describe('looking again', () => {
     expect([look(rooms, 'nothing-new'), look(rooms, 'shown'), look(rooms, 'shown')]).toEqual([
       300, 5_000, 5_000,
     ]);
-    expect(look(rooms, 'nothing-new')).toBeUndefined();
+  });
+
+  it('is not content with one agreement where looks contradicted each other', () => {
+    const rooms = makeRooms();
+    receive(rooms, [change(1)], 0);
+    for (const outcome of ['shown', 'shown'] as const) look(rooms, outcome);
+    const waits = Array.from({ length: 5 }, () => look(rooms, 'nothing-new'));
+    expect(waits).toEqual([5_000, 15_000, 60_000, 300_000, undefined]);
   });
 
   it('ends at once where nothing more can come', () => {

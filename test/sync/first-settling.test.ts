@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compileMapping } from '../../src/accounts/decide.ts';
 import { defaultMapping } from '../../src/accounts/mapping.ts';
+import { createMemoryLog } from '../../src/ops/log.ts';
 import type { ObjectRead } from '../../src/state/directory.ts';
 import type { StateRooms } from '../../src/state/rooms.ts';
 import { type FirstRules, judgeFirst } from '../../src/sync/first-people.ts';
@@ -175,6 +176,20 @@ describe('settling by the pages of the first full round of users', () => {
     reconsiderIfRulesChanged(rooms, mapping, 'disable');
     expect(rooms.streams.get('users')).toMatchObject({ round: null, nextLink: null, sweepRead: null });
     expect(rooms.people.isEmpty()).toBe(true);
+  });
+
+  it('has few words for one login that everybody has', () => {
+    const rooms = makeRooms();
+    const log = createMemoryLog();
+    const settling = createFirstSettling({ rooms, mapping, rules, now, log });
+    rooms.firstUsers.begin(true);
+    const everybody = Array.from({ length: 200 }, (_, index) => user(index + 1, { mailNickname: 'pupil' }));
+    addPage(rooms, settling, everybody);
+    finish(rooms, settling);
+    expect(rooms.state.sql('SELECT count(*) FROM account').pluck().get()).toBe(1);
+    expect(rooms.state.sql('SELECT count(*) FROM person_issue').pluck().get()).toBe(199);
+    expect(log.lines).toHaveLength(21);
+    expect(log.lines.at(-1)).toMatchObject({ level: 'error', fields: { people: 199 } });
   });
 
   it('leaves a ledger alone that held somebody before', () => {

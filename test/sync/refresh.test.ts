@@ -163,3 +163,74 @@ describe('a user of whom Graph shows no more than the id', () => {
     expect(waiting(rooms)).toEqual([]);
   });
 });
+
+describe('where replicas of Graph lag for longer than two looks', () => {
+  /** Lets ten minutes pass; at `roundAt` a round of the stream tells what is so, at `lagEnds` reads by name do too. */
+  async function live(
+    { bench, rooms, step }: ReturnType<typeof makeBench>,
+    times: { roundAt: number; lagEnds: number },
+    truth: { tell: () => void; users: Found; deleted: Found },
+  ): Promise<void> {
+    notify(rooms, 1, 0);
+    let isTold = false;
+    for (bench.now = 0; bench.now < 700_000; bench.now += 100) {
+      if (!isTold && bench.now >= times.roundAt) {
+        isTold = true;
+        truth.tell();
+        rooms.inbox.told([id(1)], bench.now);
+      }
+      if (bench.now >= times.lagEnds) Object.assign(bench, { users: truth.users, deleted: truth.deleted });
+      await step();
+    }
+  }
+
+  it.each([
+    { roundAt: 500, lagEnds: 9_000 },
+    { roundAt: 2_500, lagEnds: 30_000 },
+    { roundAt: 4_000, lagEnds: 60_000 },
+    { roundAt: 8_000, lagEnds: 14_000 },
+  ])('a deletion that the stream has told stands in the end: $roundAt, $lagEnds', async (times) => {
+    const made = makeBench();
+    apply(made.rooms, 'user', [user(1)]);
+    Object.assign(made.bench, { users: shows(1), deleted: absent });
+    await live(made, times, {
+      tell: () => apply(made.rooms, 'user', [tombstone(1, 'changed')]),
+      users: absent,
+      deleted: shows(1),
+    });
+    expect(made.rooms.directory.stateOf(id(1))).toBe('soft-deleted');
+  });
+
+  it.each([
+    { roundAt: 500, lagEnds: 9_000 },
+    { roundAt: 1_000, lagEnds: 14_000 },
+    { roundAt: 2_500, lagEnds: 60_000 },
+  ])('so does a restoration: $roundAt, $lagEnds', async (times) => {
+    const made = makeBench();
+    apply(made.rooms, 'user', [user(1)]);
+    apply(made.rooms, 'user', [tombstone(1, 'changed')]);
+    Object.assign(made.bench, { users: absent, deleted: shows(1) });
+    await live(made, times, {
+      tell: () => apply(made.rooms, 'user', [user(1)]),
+      users: shows(1),
+      deleted: absent,
+    });
+    expect(made.rooms.directory.stateOf(id(1))).toBe('present');
+  });
+
+  it('nobody is taken for gone where the two replicas disagree with the stream: everybody is read instead', async () => {
+    const made = makeBench();
+    apply(made.rooms, 'user', [user(1)]);
+    apply(made.rooms, 'user', [tombstone(1, 'changed')]);
+    Object.assign(made.bench, { users: absent, deleted: shows(1) });
+    const at = { roundAt: 500, lagEnds: 7_000 };
+    // Restored: the deleted items know it, the users do not yet.
+    await live(made, at, {
+      tell: () => apply(made.rooms, 'user', [user(1)]),
+      users: absent,
+      deleted: absent,
+    });
+    expect(made.rooms.directory.stateOf(id(1))).toBe('soft-deleted');
+    expect(made.rooms.streams.get('users').fullWanted).toBeGreaterThan(0);
+  });
+});

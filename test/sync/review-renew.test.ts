@@ -104,6 +104,17 @@ describe('comparing with Graph', () => {
     await expect(renewal.reconcile(never)).rejects.toThrow();
     expect(calls.filter((call) => call.startsWith('renew'))).toEqual(['renew sub-2']);
   });
+
+  it('renews the one though the other cannot be made', async () => {
+    const { renewal, api, calls, clock, remote, rooms } = makeRenewal();
+    await renewal.reconcile(never);
+    remote.delete('sub-1');
+    rooms.subscriptions.remove('sub-1');
+    clock.now += 15 * day;
+    api.create = () => Promise.reject(failure('permanent', 403));
+    await expect(renewal.reconcile(never)).rejects.toThrow();
+    expect(calls.filter((call) => call.startsWith('renew'))).toEqual(['renew sub-2']);
+  });
 });
 
 describe('an end that Graph has moved', () => {

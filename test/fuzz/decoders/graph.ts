@@ -111,6 +111,7 @@ function clientOf(bodies: readonly unknown[]): GraphClient {
       return Promise.resolve({ status: 200, headers: new Headers(), body });
     },
     throttled: (waitMs) => waitMs ?? 2_000,
+    flowing: () => undefined,
     close: () => undefined,
   };
 }
