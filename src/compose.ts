@@ -189,7 +189,7 @@ function graphSide(client: GraphClient, rooms: StateRooms, mapping: CompiledMapp
   const select = mapping.selected;
   return {
     selection: { users: select, groups: groupSelection },
-    readRound: (stream, { link, full, beginRead: begin, signal }) =>
+    readRound: (stream, { link, full, background, beginRead: begin, signal }) =>
       readDelta({
         client,
         stream,
@@ -198,7 +198,7 @@ function graphSide(client: GraphClient, rooms: StateRooms, mapping: CompiledMapp
         beginRead: begin,
         signal,
         prefetch: full,
-        priority: full ? 'low' : 'normal',
+        priority: background ? 'low' : 'normal',
       }),
     lookUpUsers: (ids, signal) => lookUpUsers({ client, ids, select, beginRead, signal }),
     lookUpDeletedUsers: (ids, signal) => lookUpDeletedUsers({ client, ids, beginRead, signal }),

@@ -19,6 +19,8 @@ export type ReadRound = (
   options: {
     link?: string;
     full: boolean;
+    /** Nobody waits for it. */
+    background: boolean;
     beginRead: () => number;
     signal: AbortSignal;
   },
@@ -141,6 +143,7 @@ export function createRounds(options: RoundsOptions): Rounds {
     const pages = options.read(name, {
       ...(row.nextLink !== null && { link: row.nextLink }),
       full,
+      background: full || pings.size === 0,
       beginRead: () => directory.beginRead(),
       signal,
     });
@@ -217,7 +220,7 @@ export function createRounds(options: RoundsOptions): Rounds {
         }),
         ...(full &&
           (roundInvalid > 0 && !isFirst(name, row)
-            ? { fullRead: row.roundRead }
+            ? { fullRead: row.roundRead, fullCompletedAt: now() }
             : { sweepRead: row.roundRead })),
       });
       return changed;

@@ -50,6 +50,25 @@ function finish(rooms: StateRooms, house: () => void): number {
   }
 }
 
+describe('the safety full resync', () => {
+  it('comes after the period or up to an eighth sooner, at a time of its own for each installation', () => {
+    const waits = Array.from({ length: 8 }, () => {
+      const rooms = makeRooms();
+      const { clock, house } = open(rooms);
+      while (rooms.runs.next() === undefined) {
+        clock.now += hour;
+        house();
+      }
+      return (clock.now - start) / hour;
+    });
+    for (const wait of waits) {
+      expect(wait).toBeGreaterThanOrEqual(7 * 24 * (7 / 8));
+      expect(wait).toBeLessThanOrEqual(7 * 24);
+    }
+    expect(new Set(waits).size).toBeGreaterThan(2);
+  });
+});
+
 describe('forgetting', () => {
   it('takes one bite at each call, and goes on at the next', () => {
     const rooms = makeRooms();
