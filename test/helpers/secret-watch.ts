@@ -1,5 +1,6 @@
 // Owns the look for secrets in everything that tests make the product say: log lines, and what its processes print.
 import { subscribe } from 'node:diagnostics_channel';
+import { existsSync, readFileSync } from 'node:fs';
 
 export interface SecretWatch {
   /** Shorter ones than twelve characters cannot be told from ordinary words. */
@@ -14,7 +15,11 @@ export interface SecretWatch {
 
 /** So much of a secret is enough to find it: half of one is a leak as well. */
 const keyLength = 12;
-const secretVariables = /^(AZURE_CLIENT_SECRET|ADMIN_TOKEN|GESPAGE_SQL_URL|GESPAGE_LDAP_BIND_PASSWORD)$/;
+const secretVariables = /^(AZURE_CLIENT_SECRET|ADMIN_TOKEN|GESPAGE_LDAP_BIND_PASSWORD)(_FILE)?$/;
+/** Addresses of which the password alone is a secret. */
+const addressVariables = /^GESPAGE_(SQL|TRIGGER)_URL(_FILE)?$/;
+/** Files whose every line is one. */
+const keyFiles = /^(GESPAGE_LDAP_TLS_KEY|AZURE_CLIENT_CERTIFICATE_PATH)$/;
 /** What secrets are made of; words of a sentence are shorter, and addresses and ids are looked through. */
 const runs = /[\w.~+/!=@-]{12,}/g;
 /** A signed token, whoever made it. */
@@ -51,11 +56,15 @@ export function createSecretWatch(): SecretWatch {
   return {
     keep,
     keepEnvironment(env) {
-      for (const [name, value = ''] of Object.entries(env)) {
-        if (!secretVariables.test(name)) continue;
-        const password = /^\w+:\/\/[^/@]*:([^/@]+)@/.exec(value)?.[1];
-        if (name !== 'GESPAGE_SQL_URL') keep(name, value);
-        else if (password !== undefined) keep('the password of GESPAGE_SQL_URL', password);
+      for (const [name, given = ''] of Object.entries(env)) {
+        const isFile = name.endsWith('_FILE') || keyFiles.test(name);
+        const value = isFile && existsSync(given) ? readFileSync(given, 'utf8').trim() : given;
+        if (secretVariables.test(name)) keep(name, value);
+        else if (keyFiles.test(name) && value !== given) keep(name, privatePart(value));
+        else if (addressVariables.test(name)) {
+          const password = /^\w+:\/\/[^/@]*:([^/@]+)@/.exec(value)?.[1];
+          if (password !== undefined) keep(`the password of ${name}`, password);
+        }
       }
     },
     see: (text) => void texts.push(text),
@@ -66,6 +75,11 @@ export function createSecretWatch(): SecretWatch {
       return [...new Set(found)].slice(0, mostFindings);
     },
   };
+}
+
+/** Of a file that may hold certificates as well. */
+function privatePart(pem: string): string {
+  return /-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*-----END [A-Z ]*PRIVATE KEY-----/.exec(pem)?.[0] ?? '';
 }
 
 /** The line around a secret. */
