@@ -37,7 +37,7 @@ describe('a secret is found', () => {
       ADMIN_TOKEN: 'token-of-the-admin-0123456789abcdef',
       AZURE_CLIENT_SECRET: 'value~of.the_client-secret',
       GESPAGE_SQL_URL: 'postgres://sync:password-of-sync@db.example/gespage',
-      GESPAGE_TRIGGER_URL: 'https://sync:password-of-trigger@gespage.example/run',
+      GESPAGE_TRIGGER_URL: 'https://sync:trigger-secret-word@gespage.example/run',
       AZURE_TENANT_ID: '11111111-2222-3333-4444-555555555555',
     });
     watch.see('postgres://db.example/gespage for 11111111-2222-3333-4444-555555555555');
@@ -46,7 +46,7 @@ describe('a secret is found', () => {
       'token-of-the-admin-0123456789abcdef',
       'value~of.the_client-secret',
       'password-of-sync',
-      'password-of-trigger',
+      'trigger-secret-word',
     ])
       watch.see(`oh: ${leak}`);
     expect(watch.takeFindings()).toHaveLength(4);
