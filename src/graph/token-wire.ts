@@ -1,4 +1,5 @@
 // Owns MSAL's way to the network: with a time limit, without redirects, and remembering the last answer for diagnosis.
+import { startDeadline } from './deadline.ts';
 import type { INetworkModule, NetworkRequestOptions, NetworkResponse } from '@azure/msal-node';
 
 /** MSAL hides statuses, headers and network errors from its caller; this is where they can still be seen. */
@@ -20,11 +21,12 @@ export function createTokenWire(timeoutMs: number): TokenWire {
 
   async function exchange<T>(url: string, init: RequestInit): Promise<NetworkResponse<T>> {
     trouble = {};
+    const deadline = startDeadline(undefined, timeoutMs);
     try {
       const response = await fetch(url, {
         ...init,
         redirect: 'error',
-        signal: AbortSignal.timeout(timeoutMs),
+        signal: deadline.signal,
       });
       const text = await response.text();
       if (!response.ok) trouble = { status: response.status, headers: response.headers };
@@ -35,6 +37,8 @@ export function createTokenWire(timeoutMs: number): TokenWire {
       // The status of an answer without JSON says more than the parser's complaint.
       if (trouble.status === undefined) trouble = { cause };
       throw cause;
+    } finally {
+      deadline.clear();
     }
   }
 
