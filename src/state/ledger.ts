@@ -24,13 +24,7 @@ export interface AuditEntry {
 }
 
 /** Queries that give all of the ledger to whoever has attached its file. */
-export interface LedgerSource {
-  readonly file: string;
-  readonly ledgerId: string;
-  readonly accounts: string;
-  readonly groups: string;
-  readonly revision: string;
-}
+type Queries = Readonly<Record<'file' | 'ledgerId' | 'accounts' | 'groups' | 'revision', string>>;
 
 /** Everything whose revision lies in `(from, to]`. */
 export interface LedgerChanges {
@@ -46,7 +40,7 @@ export interface LedgerChanges {
 export interface Ledger {
   revision(): number;
   /** Where a target that reads SQLite files finds all of it, in its schema `ledger`. */
-  source(file: string, ledgerId: string): LedgerSource;
+  source(file: string, ledgerId: string): Queries;
   /** Rows of the ledger that changed after this revision. */
   countChangesSince(revision: number): number;
   /** A row was written under a revision chosen elsewhere: those given from now on are higher. */

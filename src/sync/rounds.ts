@@ -153,9 +153,7 @@ export function createRounds(options: RoundsOptions): Rounds {
       const changed = applyPage(name, page, cause, full);
       for (const object of page.objects) if (pings.has(object.id)) shown.add(object.id);
       if (changed.size > 0) options.onChange();
-      if (page.deltaLink !== undefined) {
-        answerPings(name, pings, shown);
-      }
+      if (page.deltaLink !== undefined) answerPings(name, pings, shown);
       if (signal.aborted) return;
       await breathe();
     }
@@ -168,6 +166,8 @@ export function createRounds(options: RoundsOptions): Rounds {
         entries: page.invalid,
       });
     }
+    // The delta link is refused each time: the next round waits, and the status goes on saying why.
+    const isStuck = restarts[name] > 1;
     return state.transaction(() => {
       const row = streams.get(name);
       if (name === 'users')
@@ -199,7 +199,7 @@ export function createRounds(options: RoundsOptions): Rounds {
           roundPages,
           roundObjects,
           roundInvalid,
-          error: restarts[name] > 1 ? row.error : null,
+          error: isStuck ? row.error : null,
           attempt: 0,
         });
         return changed;
@@ -212,11 +212,11 @@ export function createRounds(options: RoundsOptions): Rounds {
         roundObjects,
         completedAt: now(),
         attempt: 0,
-        error: restarts[name] > 1 ? row.error : null,
-        // What changed during a long full round is read at once, unless the link that it ends with is refused each time.
+        error: isStuck ? row.error : null,
+        // What changed during a long full round is read at once.
         ...(full && {
           fullObjects: roundObjects,
-          dueAt: now() + (restarts[name] > 1 ? backoff(restarts[name]) : 0),
+          dueAt: now() + (isStuck ? backoff(restarts[name]) : 0),
         }),
         ...(full &&
           (roundInvalid > 0 && !isFirst(name, row)

@@ -43,10 +43,10 @@ const smallBite = 500;
 const largeBite = 4_000;
 const longWork = 4;
 const minuteMs = 60_000;
-/** Why somebody is settled whose days of grace are over. */
-const graceOver = 'grace over';
 const hourMs = 60 * minuteMs;
 const dayMs = 24 * hourMs;
+/** Why somebody is settled whose days of grace are over. */
+const graceOver = 'grace over';
 /** Exchanges of logins that reach outside a bite are followed this far. */
 const mostHolderLookups = 50;
 
