@@ -5,7 +5,7 @@ import type { Log } from '../ops/log.ts';
 import type { Metrics } from '../ops/metrics.ts';
 import type { InboxItem } from '../state/inbox.ts';
 import { createBodyTaker, smallBody, type BodyLimits, type NoBody } from './body.ts';
-import { createBatchJudge, judgeBatch, type JudgeOptions, readBatch } from './judge.ts';
+import { createBatchJudge, guid, judgeBatch, type JudgeOptions, readBatch } from './judge.ts';
 import { judgeInTurns } from './slices.ts';
 import type { Store } from './store.ts';
 
@@ -78,10 +78,13 @@ export function createWebhook(options: WebhookOptions): Hono {
 
   function report(item: InboxItem): void {
     if (item.verdict === 'accepted') return;
+    // What a stranger sends in its place can be any text, also a client state.
+    const isNameable =
+      item.verdict !== 'unknown-subscription' || guid.test(item.subscriptionId?.toLowerCase() ?? '');
     atMostOnceAMinute(item.verdict, () =>
       log.warn('A notification was not accepted; it is recorded and changes nothing', {
         verdict: item.verdict,
-        subscription: item.subscriptionId,
+        subscription: isNameable ? item.subscriptionId : null,
         kind: item.kind,
       }),
     );

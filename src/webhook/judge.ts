@@ -35,7 +35,7 @@ type Item = z.infer<typeof itemSchema>;
 const mostCloseLooks = 20_000;
 const mostMalformed = 100_000;
 
-const guid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+export const guid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /** The items of a batch, or undefined where the body is none. */
 export function readBatch(body: unknown): readonly unknown[] | undefined {

@@ -250,6 +250,19 @@ describe('a change item is rejected', () => {
     expect(all).not.toContain('a-guessed-secret');
     expect(all).not.toContain(secretOf.users);
   });
+
+  it('nor does the log where it stands in the place of the subscription', async () => {
+    const { app, log } = makePublicDoor();
+    await post(app, { value: [userItem(1, { subscriptionId: secretOf.users })] });
+    expect(log.lines).toMatchObject([{ level: 'warn', fields: { verdict: 'unknown-subscription' } }]);
+    expect(JSON.stringify(log.lines)).not.toContain(secretOf.users);
+  });
+
+  it('an unknown subscription that could be one is named in the log', async () => {
+    const { app, log } = makePublicDoor();
+    await post(app, { value: [userItem(1, { subscriptionId: id(7) })] });
+    expect(log.lines).toMatchObject([{ fields: { subscription: id(7) } }]);
+  });
 });
 
 describe('a lifecycle item', () => {
