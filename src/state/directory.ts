@@ -66,6 +66,7 @@ interface Row {
 }
 
 const sweepRange = 5_000;
+const keysAtOnce = 5_000;
 
 /**
  * Memberships that a complete round did not show. Not those of soft-deleted members, which Graph keeps too, and not
@@ -118,6 +119,11 @@ export function createDirectory(state: State, meta: Meta): Directory {
   let isBulk = state.sql('SELECT 1 FROM sqlite_master WHERE name = ?').pluck().get(byMember) === undefined;
   /** Only while `isBulk`; holds what was committed. */
   let bulkKeys: ObjectKeys | undefined;
+  /** As two lists, since a row for each takes several times as long. */
+  const someKeys = state.sql(
+    `SELECT group_concat(id) AS ids, group_concat(key) AS keys, max(key) AS last
+     FROM (SELECT id, key FROM directory_object WHERE key > ? ORDER BY key LIMIT ?)`,
+  );
   /** Stubs of the page in hand, whose transaction may yet come to nothing. */
   let freshKeys = new Map<string, number>();
   const becomeNested = state.sql('UPDATE membership SET nested = 1 WHERE member_key = ?');
@@ -248,12 +254,12 @@ export function createDirectory(state: State, meta: Meta): Directory {
 
   /** Many members at once, while nobody is settled yet; `endBulk` drops those of the gone. */
   function addMembers(groupKey: number, members: readonly MemberRead[], read: number): boolean {
-    for (const nested of [0, 1]) {
-      const some = members.filter(({ type }) => (type === 'group') === (nested === 1));
-      if (some.length === 0) continue;
+    const keys: [number[], number[]] = [[], []];
+    for (const member of members) keys[member.type === 'group' ? 1 : 0].push(memberKey(member));
+    for (const nested of [0, 1] as const) {
       // In the order of the table, so that each row goes behind the one before.
-      const keys = Float64Array.from(some, memberKey).sort();
-      addEdges.run({ group: groupKey, nested, read, list: `[${keys.join()}]` });
+      const list = Int32Array.from(keys[nested]).sort().join();
+      if (list !== '') addEdges.run({ group: groupKey, nested, read, list: `[${list}]` });
     }
     return members.length > 0;
   }
@@ -273,8 +279,13 @@ export function createDirectory(state: State, meta: Meta): Directory {
     if (!bulkKeys) {
       const count = state.sql('SELECT count(*) FROM directory_object').pluck().get() as number;
       bulkKeys = createObjectKeys(count);
-      const all = state.sql('SELECT id, key FROM directory_object').iterate();
-      for (const { id, key } of all as IterableIterator<{ id: string; key: number }>) bulkKeys.add(id, key);
+      for (let after: number | null = 0; after !== null;) {
+        const part = someKeys.get(after, keysAtOnce) as { ids: string | null; keys: string | null; last: number | null };
+        const ids = part.ids?.split(',') ?? [];
+        const keys = part.keys?.split(',') ?? [];
+        for (const [place, id] of ids.entries()) bulkKeys.add(id, Number(keys[place]));
+        after = part.last;
+      }
     } else {
       const [first] = freshKeys;
       const isKept = first && (findMember.get(first[0]) as Pick<Row, 'key'> | undefined)?.key === first[1];
@@ -344,6 +355,7 @@ export function createDirectory(state: State, meta: Meta): Directory {
     endBulk() {
       if (!isBulk) return;
       state.transaction(() => {
+        state.sql(`CREATE INDEX ${byMember} ON membership(member_key, group_key)`).run();
         const idsOf = (where: string) => `(SELECT key FROM directory_object WHERE ${where})`;
         state.sql(`DELETE FROM membership WHERE member_key IN ${idsOf(`state = 'gone'`)}`).run();
         state
@@ -352,7 +364,6 @@ export function createDirectory(state: State, meta: Meta): Directory {
           )
           .run();
         meta.setCounter('reach-dirty', 1);
-        state.sql(`CREATE INDEX ${byMember} ON membership(member_key, group_key)`).run();
       });
       isBulk = false;
       bulkKeys = undefined;

@@ -1,8 +1,10 @@
 // Owns the ledger during the first full round of users: accounts are written with the pages, and nobody may read them
 // as decided before the round is complete. Its indexes are made at the end, in one go: logins come in random order, so that
 // each would touch another corner of theirs.
+import { type Account, type FieldName, fieldNames } from '../accounts/model.ts';
 import type { State } from './database.ts';
 import { fieldColumns, type Ledger } from './ledger.ts';
+import { createRowWriter } from './row-writer.ts';
 
 /** Somebody whose login belongs to another from now on. */
 export interface LoginLoser {
@@ -14,13 +16,20 @@ export interface LoginLoser {
   readonly heldBy: string;
 }
 
+export interface FirstAccount {
+  /** Among the people of its page. */
+  readonly place: number;
+  readonly account: Pick<Account, 'externalId' | 'login' | 'fields'>;
+  readonly loginKey: string;
+}
+
 export interface FirstAccounts {
   /** Whether the ledger never held anything, so that accounts may be written without asking it. */
   isPossible(): boolean;
   /** Forgets what an earlier beginning wrote. */
   begin(): void;
-  /** `texts`: login, login key, then the fields in their order. */
-  add(key: number, externalId: string, texts: readonly (string | null)[]): void;
+  /** `firstKey`: of the page's first person. In the order of places. */
+  add(firstKey: number, accounts: readonly FirstAccount[]): void;
   /** Takes away the accounts of rows that the mirror has dropped as outdated. */
   dropOutdated(): void;
   /**
@@ -42,10 +51,12 @@ const others = {
 };
 
 export function createFirstAccounts(state: State, ledger: Ledger): FirstAccounts {
-  const columns = ['login', 'login_key', ...fieldColumns];
-  const insert = state.sql(
-    `INSERT INTO account(key, external_id, revision, enabled, groups, present, ${columns.join(', ')})
-     VALUES (?, ?, ?, 1, '[]', 1, ${columns.map(() => '?').join(', ')})`,
+  const columns = ['key', 'external_id', 'login', 'login_key', ...fieldColumns];
+  const write = createRowWriter(
+    state,
+    `INSERT INTO account(${columns.join(', ')}, revision, enabled, groups, present)
+     SELECT ${columns.map((_, place) => `column${place + 1}`).join(', ')}, column1, 1, '[]', 1`,
+    columns.length,
   );
   const isMissing = (index: string): boolean =>
     state.sql('SELECT 1 FROM sqlite_master WHERE name = ?').get(index) === undefined;
@@ -59,11 +70,17 @@ export function createFirstAccounts(state: State, ledger: Ledger): FirstAccounts
       for (const index of ['account_login', ...Object.keys(others)])
         state.sql(`DROP INDEX IF EXISTS ${index}`).run();
     },
-    add(key, externalId, texts) {
-      // In the order of keys targets get people by the beginning of their ids, and fill their indexes from one end to
-      // the other.
-      insert.run(key, externalId, key, ...texts);
-      ledger.passRevision(key);
+    add(firstKey, accounts) {
+      write(accounts.length, (row, values, at) => {
+        const { place, account, loginKey } = accounts[row] as FirstAccount;
+        values[at] = firstKey + place;
+        values[at + 1] = account.externalId;
+        values[at + 2] = account.login;
+        values[at + 3] = loginKey;
+        for (let field = 0; field < fieldNames.length; field += 1)
+          values[at + 4 + field] = account.fields[fieldNames[field] as FieldName];
+      });
+      ledger.passRevision(firstKey + (accounts.at(-1)?.place ?? 0));
     },
     dropOutdated() {
       for (const table of ['account', 'person_issue'])

@@ -1,12 +1,12 @@
 // Owns the first full round of users: they are appended to the empty mirror, without the index that would find them.
 //
 // Object ids are random: joined one by one, each would touch another corner of the index, and the time for a person
-// would grow with the tenant. So the index is made at the end, in one go. And people get keys near to those whose ids
-// begin like theirs: everything later goes in the order of keys, and a target's indexes, which go by the id, are then
-// filled from one end to the other.
+// would grow with the tenant. So the index is made at the end, in one go. Keys follow the order of arrival: only behind
+// the last row does SQLite fill its pages whole.
 import type { State } from './database.ts';
 import type { FirstAccounts } from './first-accounts.ts';
 import type { Meta } from './meta.ts';
+import { createRowWriter } from './row-writer.ts';
 
 /** People of a page, in the order sent. */
 export interface FirstRows {
@@ -25,8 +25,8 @@ export interface FirstUsers {
   isAppending(): boolean;
   /** Whether accounts are made as well. Until `end` the ledger is unfinished and must not be delivered. */
   makesAccounts(): boolean;
-  /** Returns the keys that the people got. */
-  append(rows: FirstRows, read: number): number[];
+  /** Returns the key of the first person; the others have those that follow. */
+  append(rows: FirstRows, read: number): number;
   /** Makes the index. Of whoever came more than once the last word counts; each is a full representation. */
   makeIndex(): void;
   end(): void;
@@ -36,31 +36,19 @@ export interface FirstUsers {
 
 const indexName = 'directory_object_id';
 const makeIndexSql = `CREATE UNIQUE INDEX ${indexName} ON directory_object(id)`;
-/** More would write more: each page of an answer touches them all. */
-const parts = 16;
-/** Room for the people of one part; together the keys stay below 2^30, which SQLite stores in four bytes. */
-const partWidth = 2 ** 24;
-
 const [mirrorAlone, mirrorAndAccounts] = [1, 2];
 
 export function createFirstUsers(state: State, meta: Meta, accounts: FirstAccounts): FirstUsers {
   const isMissing = (): boolean =>
     state.sql('SELECT 1 FROM sqlite_master WHERE name = ?').get(indexName) === undefined;
-  const insert = state.sql(
-    `INSERT INTO directory_object(key, id, kind, state, properties, read) VALUES (?, ?, 'user', ?, ?, ?)`,
+  const write = createRowWriter(
+    state,
+    `INSERT INTO directory_object(key, id, kind, state, properties, read)
+     SELECT column1, column2, 'user', CASE WHEN column3 IS NULL THEN 'gone' ELSE 'present' END, column3, column4`,
+    4,
   );
-  const lastOf = state.sql('SELECT max(key) FROM directory_object WHERE key >= ? AND key < ?').pluck();
+  const lastKey = state.sql('SELECT coalesce(max(key), 0) FROM directory_object').pluck();
   let underWay = meta.counter('first-users') || (isMissing() ? mirrorAlone : 0);
-  const lastKey = new Map<number, number>();
-
-  function takeKey(id: string): number {
-    const leading = Number.parseInt(id.slice(0, 2), 16);
-    const part = Number.isNaN(leading) ? 0 : Math.floor((leading * parts) / 256);
-    const from = 1 + part * partWidth;
-    const key = (lastKey.get(part) ?? (lastOf.get(from, from + partWidth) as number | null) ?? from - 1) + 1;
-    lastKey.set(part, key);
-    return key;
-  }
 
   function prepareAccounts(withAccounts: boolean): boolean {
     if (underWay === mirrorAndAccounts) accounts.begin();
@@ -87,15 +75,17 @@ export function createFirstUsers(state: State, meta: Meta, accounts: FirstAccoun
         meta.setCounter('first-users', next);
         return next;
       });
-      lastKey.clear();
     },
-    append: ({ ids, properties }, read) =>
-      ids.map((id, place) => {
-        const key = takeKey(id);
-        const known = properties[place] ?? null;
-        insert.run(key, id, known === null ? 'gone' : 'present', known, read);
-        return key;
-      }),
+    append({ ids, properties }, read) {
+      const first = (lastKey.get() as number) + 1;
+      write(ids.length, (place, values, at) => {
+        values[at] = first + place;
+        values[at + 1] = ids[place];
+        values[at + 2] = properties[place];
+        values[at + 3] = read;
+      });
+      return first;
+    },
     makeIndex() {
       if (!isMissing()) return;
       const make = state.sql(makeIndexSql);
@@ -131,7 +121,6 @@ export function createFirstUsers(state: State, meta: Meta, accounts: FirstAccoun
           `UPDATE stream SET delta_link = NULL, round = NULL, next_link = NULL, sweep_read = NULL WHERE name = 'users'`,
         )
         .run();
-      lastKey.clear();
       finish();
     },
   };

@@ -230,7 +230,7 @@ export function createLedger(state: State): Ledger {
     source: (file, ledgerId) => ({
       file,
       ledgerId,
-      accounts: `SELECT external_id, login, enabled, groups, ${fieldColumns.join(', ')} FROM ledger.account WHERE present = 1`,
+      accounts: `SELECT external_id, login, enabled, groups, ${fieldColumns.join(', ')} FROM ledger.account NOT INDEXED WHERE present = 1`,
       groups: 'SELECT external_id, name FROM ledger.published_group WHERE present = 1',
       revision: `SELECT max((SELECT coalesce(max(revision), 0) FROM ledger.account),
                            (SELECT coalesce(max(revision), 0) FROM ledger.published_group)) AS revision`,

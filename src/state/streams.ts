@@ -29,8 +29,20 @@ export function createStreams(state: State): Streams {
     if (!row) throw new Error(`stream ${name} was not prepared`);
     return row;
   };
+  // Set after every page, each time the same columns: to put a statement together takes longer than to run it.
+  const updates = new Map<string, ReturnType<typeof prepareUpdate>>();
+  const prepareUpdate = (columns: readonly string[]) =>
+    state.db
+      .update(stream)
+      .set(Object.fromEntries(columns.map((column) => [column, sql.placeholder(column)])))
+      .where(eq(stream.name, sql.placeholder('name')))
+      .prepare();
   const set: Streams['set'] = (name, values) => {
-    state.db.update(stream).set(values).where(eq(stream.name, name)).run();
+    const columns = Object.keys(values);
+    const key = columns.join();
+    const update = updates.get(key) ?? prepareUpdate(columns);
+    updates.set(key, update);
+    update.run({ ...values, name });
   };
   return {
     get,

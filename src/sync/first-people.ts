@@ -1,16 +1,15 @@
 // Owns what the first full round of users makes of a page: rows of the mirror, accounts, and who cannot have one.
 import type { CompiledMapping } from '../accounts/decide.ts';
 import { loginKey } from '../accounts/login.ts';
-import { fieldNames } from '../accounts/model.ts';
 import { planPerson, type PlanSettings } from '../accounts/plan.ts';
 import { isUnreadable } from '../graph/unreadable.ts';
 import type { ObjectRead } from '../state/directory.ts';
+import type { FirstAccount } from '../state/first-accounts.ts';
 import type { FirstRows } from '../state/first-users.ts';
 import { mergeProperties } from '../state/merge.ts';
 
 export interface FirstPeople extends FirstRows {
-  /** Place in `ids`, and the account: login, login key, then the fields in their order. */
-  readonly accounts: readonly (readonly [number, readonly (string | null)[]])[];
+  readonly accounts: readonly FirstAccount[];
   /** Place in `ids`, and why the person cannot have an account. */
   readonly unmappable: readonly (readonly [number, string])[];
 }
@@ -26,7 +25,7 @@ export function judgeFirst(
   const { ownedFields, onceFields } = mapping;
   const settings = { ...rules, now: 0, ownedFields, onceFields };
   const properties: (string | null)[] = [];
-  const accounts: [number, (string | null)[]][] = [];
+  const accounts: FirstAccount[] = [];
   const unmappable: [number, string][] = [];
   objects.forEach((object, place) => {
     if (object.removed !== undefined) {
@@ -42,8 +41,7 @@ export function judgeFirst(
     const { login } = decision;
     const plan = planPerson({ externalId, decision, login, groups: [], current: undefined }, settings);
     if (plan.kind !== 'write') return;
-    const { fields } = plan.account;
-    accounts.push([place, [login, loginKey(login), ...fieldNames.map((name) => fields[name])]]);
+    accounts.push({ place, account: plan.account, loginKey: loginKey(login) });
   });
   return { ids: objects.map(({ id }) => id), properties, accounts, unmappable };
 }

@@ -44,13 +44,11 @@ export function createFirstSettling(options: FirstSettlingOptions): FirstSettlin
   return {
     add(page) {
       const judged = judgeFirst(page.objects, mapping, rules);
-      const keys = firstUsers.append(judged, page.read);
+      const firstKey = firstUsers.append(judged, page.read);
       const since = now();
-      const keyOf = (place: number): number => keys[place] ?? 0;
-      for (const [place, texts] of judged.accounts)
-        firstAccounts.add(keyOf(place), judged.ids[place] ?? '', texts);
+      firstAccounts.add(firstKey, judged.accounts);
       for (const [place, detail] of judged.unmappable)
-        people.setIssue(keyOf(place), { kind: 'no-login', detail, loginKey: null, since });
+        people.setIssue(firstKey + place, { kind: 'no-login', detail, loginKey: null, since });
     },
     finish(cause) {
       if (audited === undefined) {

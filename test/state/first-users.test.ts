@@ -33,7 +33,7 @@ const rowCount = ({ state }: StateRooms): number =>
   state.sql('SELECT count(*) FROM directory_object').pluck().get() as number;
 
 describe('the first full round of users', () => {
-  it('gives people keys in the order in which their ids begin', () => {
+  it('gives people keys in the order in which they arrive', () => {
     const rooms = makeRooms();
     rooms.firstUsers.begin(false);
     append(rooms, [object('ff', 'a'), object('00', 'b'), object('7a', 'c')]);
@@ -41,11 +41,11 @@ describe('the first full round of users', () => {
     rooms.firstUsers.makeIndex();
     rooms.firstUsers.end();
     expect(mirror(rooms)).toEqual([
-      ['00', 'b'],
-      ['04', null],
-      ['7a', 'c'],
-      ['e0', 'd'],
       ['ff', 'a'],
+      ['00', 'b'],
+      ['7a', 'c'],
+      ['04', null],
+      ['e0', 'd'],
     ]);
     expect(rooms.directory.stateOf(idOf('7a'))).toBe('present');
   });
