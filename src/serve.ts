@@ -8,10 +8,10 @@ import { runUntilSignal } from './ops/shutdown.ts';
 const deadlineMs = 10_000;
 
 /**
- * Left alone, V8 gives the youngest objects up to 100 MiB, and lets the others double before it looks after them; a first
- * sync is no faster for it. The databases have better use for the room.
+ * Left alone, V8 gives the youngest objects up to 100 MiB, and lets the others grow to several times their size before it
+ * looks after them; a first sync is no faster for it. The databases have better use for the room.
  */
-const keepHeapSmall = '--semi-space-growth-factor=1 --heap-growing-percent=50';
+const keepHeapSmall = '--semi-space-growth-factor=1 --heap-growing-percent=100';
 
 /** Runs the service until a signal ends it; a wrong configuration ends it at once with exit code 2. */
 export async function serve(): Promise<void> {

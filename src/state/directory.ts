@@ -280,7 +280,11 @@ export function createDirectory(state: State, meta: Meta): Directory {
       const count = state.sql('SELECT count(*) FROM directory_object').pluck().get() as number;
       bulkKeys = createObjectKeys(count);
       for (let after: number | null = 0; after !== null;) {
-        const part = someKeys.get(after, keysAtOnce) as { ids: string | null; keys: string | null; last: number | null };
+        const part = someKeys.get(after, keysAtOnce) as {
+          ids: string | null;
+          keys: string | null;
+          last: number | null;
+        };
         const ids = part.ids?.split(',') ?? [];
         const keys = part.keys?.split(',') ?? [];
         for (const [place, id] of ids.entries()) bulkKeys.add(id, Number(keys[place]));

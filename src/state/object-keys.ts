@@ -82,10 +82,7 @@ for (let value = 0; value < 16; value += 1) digits[value.toString(16).charCodeAt
 const digit = (id: string, place: number): number => digits[id.charCodeAt(place)] ?? -1;
 /** Below zero where one of the four is no digit. */
 const fourDigits = (id: string, place: number): number =>
-  (digit(id, place) << 12) |
-  (digit(id, place + 1) << 8) |
-  (digit(id, place + 2) << 4) |
-  digit(id, place + 3);
+  (digit(id, place) << 12) | (digit(id, place + 1) << 8) | (digit(id, place + 2) << 4) | digit(id, place + 3);
 const isDash = (id: string, place: number): boolean => id.charCodeAt(place) === 45;
 
 /** The four words of the id that was read last. */
@@ -93,7 +90,8 @@ const words = new Int32Array(4) as unknown as [number, number, number, number];
 
 /** Reads a GUID in lower case into `words`; false for every other text. Written out: each membership passes here. */
 function readGuid(id: string): boolean {
-  if (id.length !== 36 || !isDash(id, 8) || !isDash(id, 13) || !isDash(id, 18) || !isDash(id, 23)) return false;
+  if (id.length !== 36 || !isDash(id, 8) || !isDash(id, 13) || !isDash(id, 18) || !isDash(id, 23))
+    return false;
   const a = fourDigits(id, 0);
   const b = fourDigits(id, 4);
   const c = fourDigits(id, 9);

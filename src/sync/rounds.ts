@@ -66,6 +66,8 @@ export interface Rounds {
 const kindOf = { users: 'user', groups: 'group' } as const;
 const mostPings = 20_000;
 const markedAtOnce = 20_000;
+/** After so many pages of a first round, writing is helped. */
+const longRound = 20;
 /** What a full round may lack of all memberships and still be believed: a share, and a number in a small tenant. */
 const believedLoss = { share: 0.9, number: 20 };
 /** Up to this many users are read by name after a ping; more are answered by one round. */
@@ -77,7 +79,7 @@ const deadLinks: ReadonlySet<string> = new Set(['link-loop', 'foreign-link']);
 
 export function createRounds(options: RoundsOptions): Rounds {
   const { rooms, now, log, metrics } = options;
-  const { directory, firstUsers, groupLosses, people, streams, inbox, state } = rooms;
+  const { checkpoints, directory, firstUsers, groupLosses, people, streams, inbox, state } = rooms;
   const restarts = { users: 0, groups: 0 };
   const turns = { users: createMutex(), groups: createMutex() };
 
@@ -91,8 +93,12 @@ export function createRounds(options: RoundsOptions): Rounds {
       // The first round of groups finds its members already there.
       if (name === 'groups' && streams.get('users').fullRead === null) return 1_000;
       if (row.round === null && !isDue(row)) return Math.max(0, nextDue(row) - now());
-      await runRound(name, row.round === null ? begin(row) : row, signal);
-      if (streams.get(name).sweepRead !== null) await sweep(name, signal);
+      try {
+        await runRound(name, row.round === null ? begin(row) : row, signal);
+        if (streams.get(name).sweepRead !== null) await sweep(name, signal);
+      } finally {
+        await checkpoints.end();
+      }
       return Math.max(0, nextDue(streams.get(name)) - now());
     });
   }
@@ -136,6 +142,7 @@ export function createRounds(options: RoundsOptions): Rounds {
     const full = row.round === 'full';
     const pings = new Map(inbox.duePings(name, now(), mostPings).map((ping) => [ping.objectId, ping]));
     const shown = new Set<string>();
+    let pagesRead = 0;
     const cause: Cause = {
       text: full ? options.fullCause() : 'delta round',
       pingedAt: (id) => (full ? null : (inbox.firstAt(name, id) ?? null)),
@@ -155,6 +162,8 @@ export function createRounds(options: RoundsOptions): Rounds {
       if (changed.size > 0) options.onChange();
       if (page.deltaLink !== undefined) answerPings(name, pings, shown);
       if (signal.aborted) return;
+      pagesRead += 1;
+      if (pagesRead === longRound && isFirst(name, row)) checkpoints.begin();
       await breathe();
     }
   }

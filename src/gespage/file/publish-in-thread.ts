@@ -1,13 +1,10 @@
 // Owns the way to the thread that makes the file: 100,000 rows take a second, and the doors must not wait.
 import { Worker } from 'node:worker_threads';
+import { threadFile } from '../../ops/thread-file.ts';
 import type { PublishAnswer } from './publish-thread.ts';
 import type { Published, PublishOrder } from './publish.ts';
 
-/** Compiled or not, the thread's file lies beside this one. */
-const threadFile = new URL(
-  import.meta.url.endsWith('.ts') ? './publish-thread.ts' : './publish-thread.js',
-  import.meta.url,
-);
+const file = threadFile(import.meta.url, 'publish-thread');
 
 /** The rows go through as a stream, whatever the tenant's size. */
 const resourceLimits = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 64 };
@@ -15,7 +12,7 @@ const resourceLimits = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 64
 /** As `publishFile`, in a thread that ends with it. */
 export function publishInThread(order: PublishOrder): Promise<Published> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(threadFile, { workerData: order, resourceLimits });
+    const worker = new Worker(file, { workerData: order, resourceLimits });
     worker.on('message', (answer: PublishAnswer) => {
       if ('published' in answer) resolve(answer.published);
       else reject(new Error(answer.problem));

@@ -1,8 +1,9 @@
 // Owns the LDAP target in a thread of its own, which comes back by itself when it was lost: readers are to be answered
 // also while there is nothing to write.
+import { threadFile } from '../../ops/thread-file.ts';
 import type { Log } from '../../ops/log.ts';
 import type { Target } from '../target.ts';
-import { createTargetThread, threadFile } from '../thread/target-thread.ts';
+import { createTargetThread } from '../thread/target-thread.ts';
 import type { LdapTargetOptions } from './create-ldap-target.ts';
 
 /** Room for some searches at a time; what is on its way to clients lies outside of the heap. */

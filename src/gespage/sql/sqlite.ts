@@ -21,7 +21,7 @@ import { type Column, createTableSql, createViewSql, groupsOfAccount, type Table
 
 const lockPollMs = 25;
 const cacheKib = 8_000;
-const largeCacheKib = 32_000;
+const largeCacheKib = 16_000;
 
 /** SQLite works on this process's own thread: after so many rows the web requests that wait get their turn. */
 const rowsBetweenPauses = 200;

@@ -1,6 +1,7 @@
 // Owns a SQL target in a thread of its own.
+import { threadFile } from '../../ops/thread-file.ts';
 import type { Target } from '../target.ts';
-import { createTargetThread, threadFile } from '../thread/target-thread.ts';
+import { createTargetThread } from '../thread/target-thread.ts';
 import type { SqlTargetOptions } from './create-sql-target.ts';
 
 /** Small limits: a target's thread holds one batch at a time. */

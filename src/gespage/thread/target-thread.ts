@@ -93,8 +93,3 @@ export function createTargetThread(options: TargetThreadOptions): TargetThread {
     },
   };
 }
-
-/** Compiled or not, a thread's file lies beside the file that starts it. */
-export function threadFile(besides: string, name: string): URL {
-  return new URL(`./${name}${besides.endsWith('.ts') ? '.ts' : '.js'}`, besides);
-}
