@@ -38,6 +38,18 @@ describe('revisions', () => {
     ]);
   });
 
+  it('are read by a target that fills itself in the order of the table, not of an index', () => {
+    const file = temporaryFile();
+    const rooms = makeRooms(file);
+    writeAccount(rooms, 1);
+    writeAccount(rooms, 2, { enabled: false });
+    rooms.state.sql('ATTACH ? AS ledger').run(file);
+    const { accounts } = rooms.ledger.source(file, 'any');
+    expect(rooms.state.sql(`SELECT login FROM (${accounts})`).pluck().all()).toEqual(['user1', 'user2']);
+    const plan = rooms.state.sql(`EXPLAIN QUERY PLAN ${accounts}`).all() as { detail: string }[];
+    expect(plan.map(({ detail }) => detail)).toEqual(['SCAN ledger.account']);
+  });
+
   it('go on after a restart', () => {
     const file = temporaryFile();
     const first = createStateRooms(openState(file));
