@@ -172,3 +172,18 @@ test.each([
   if (typeof expected === 'number') expect(found).toHaveLength(expected);
   else expect(found).toEqual(expected);
 });
+
+test.each([baseDn, `ou=people,${baseDn}`, `ou=groups,${baseDn}`])(
+  'the unit %s is looked at once for its name, and from within its tree alone',
+  async (dn) => {
+    const store = await makeFilled(true);
+    const snapshot = store.directory.open();
+    const filter: Filter = { kind: 'equal', name: 'distinguishedname', value: Buffer.from(dn) };
+    for (const base of [baseDn, `ou=people,${baseDn}`, `ou=groups,${baseDn}`])
+      for (const scope of ['base', 'one', 'subtree'] as const) {
+        const looked = [...snapshot.search({ base, scope, filter })].map(({ entry }) => entry.dn);
+        expect(looked.filter((one) => one === dn)).toEqual(isInScope(dn, base, scope) ? [dn] : []);
+      }
+    snapshot.close();
+  },
+);

@@ -115,7 +115,8 @@ export function createReader(database: Database.Database, base: Base): Omit<Snap
           limit,
         );
       case 'list': {
-        const positions = source.positions.filter((position) => position > after).slice(0, limit);
+        const from = Math.max(after, lastFixedPosition);
+        const positions = source.positions.filter((position) => position > from).slice(0, limit);
         return read(
           'FROM json_each(?) j CROSS JOIN entry e ON e.position = j.value ORDER BY e.position',
           JSON.stringify(positions),
