@@ -124,7 +124,7 @@ export function createDirectory(state: State, meta: Meta): Directory {
     `SELECT group_concat(id) AS ids, group_concat(key) AS keys, max(key) AS last
      FROM (SELECT id, key FROM directory_object WHERE key > ? ORDER BY key LIMIT ?)`,
   );
-  /** Stubs of the page in hand, whose transaction may yet come to nothing. */
+  /** Learnt with the page in hand, whose transaction may yet come to nothing. */
   let freshKeys = new Map<string, number>();
   const becomeNested = state.sql('UPDATE membership SET nested = 1 WHERE member_key = ?');
 
@@ -291,9 +291,10 @@ export function createDirectory(state: State, meta: Meta): Directory {
         after = part.last;
       }
     } else {
-      const [first] = freshKeys;
-      const isKept = first && (findMember.get(first[0]) as Pick<Row, 'key'> | undefined)?.key === first[1];
-      if (isKept) for (const [id, key] of freshKeys) bulkKeys.add(id, key);
+      for (const [id, key] of freshKeys) {
+        const kept = findMember.get(id) as Pick<Row, 'key'> | undefined;
+        if (kept?.key === key) bulkKeys.add(id, key);
+      }
     }
     freshKeys = new Map();
   }

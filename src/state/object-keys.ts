@@ -1,4 +1,4 @@
-// Owns a compact map from object ids to the mirror's keys: 28 bytes an object where the id is a GUID.
+// Owns a compact map from object ids to the mirror's keys: about 30 bytes an object where the id is a GUID.
 //
 // The first full round of groups names everybody several times in random order. By the index in the file each would
 // touch another corner of it, and the time for a membership would grow with the tenant.
@@ -16,7 +16,7 @@ export function createObjectKeys(expected: number): ObjectKeys {
   /** Of each id its four words, then its key: one look at memory finds them together. */
   let entries = new Int32Array(room * 5);
   let count = 0;
-  // Power of two, at least twice the ids; 0 is an empty slot, else the place of the entry plus one.
+  // Power of two, at least half as many again as there are ids; 0 is an empty slot, else the place of the entry plus one.
   let slots = new Int32Array(sizeFor(room));
 
   /** Where the id in `words` stands, or the empty slot for it. */

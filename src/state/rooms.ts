@@ -1,6 +1,5 @@
 // Owns the state database's parts taken together: what one database file offers to those who work on it.
 import { createAdoption } from './adoption.ts';
-import { createCheckpoints } from './checkpoints.ts';
 import type { State } from './database.ts';
 import { createDirectory } from './directory.ts';
 import { createFirstAccounts } from './first-accounts.ts';
@@ -26,7 +25,6 @@ export function createStateRooms(state: State) {
   const firstUsers = createFirstUsers(state, meta, firstAccounts);
   return {
     state,
-    checkpoints: createCheckpoints(state.path),
     meta,
     adoption: createAdoption(state, ledger, meta, firstUsers),
     inbox: createInbox(state, meta),

@@ -4,6 +4,7 @@ import type { DeltaObject, DeltaPage } from '../graph/delta.ts';
 import { isUnreadable } from '../graph/unreadable.ts';
 import type { Log } from '../ops/log.ts';
 import type { Metrics } from '../ops/metrics.ts';
+import { startCheckpoints } from '../state/checkpoints.ts';
 import type { Cause } from '../state/directory.ts';
 import type { FirstRows } from '../state/first-users.ts';
 import type { Ping, StreamName } from '../state/inbox.ts';
@@ -63,10 +64,15 @@ export interface Rounds {
   failed(stream: StreamName, error: unknown): number;
 }
 
+/** Help with the writing of a first round, where there is any. */
+interface Help {
+  end?: () => Promise<void>;
+}
+
 const kindOf = { users: 'user', groups: 'group' } as const;
 const mostPings = 20_000;
 const markedAtOnce = 20_000;
-/** After so many pages of a first round, writing is helped. */
+/** After so many pages of a first round there is help with the writing. */
 const longRound = 20;
 /** What a full round may lack of all memberships and still be believed: a share, and a number in a small tenant. */
 const believedLoss = { share: 0.9, number: 20 };
@@ -79,7 +85,7 @@ const deadLinks: ReadonlySet<string> = new Set(['link-loop', 'foreign-link']);
 
 export function createRounds(options: RoundsOptions): Rounds {
   const { rooms, now, log, metrics } = options;
-  const { checkpoints, directory, firstUsers, groupLosses, people, streams, inbox, state } = rooms;
+  const { directory, firstUsers, groupLosses, people, streams, inbox, state } = rooms;
   const restarts = { users: 0, groups: 0 };
   const turns = { users: createMutex(), groups: createMutex() };
 
@@ -93,11 +99,12 @@ export function createRounds(options: RoundsOptions): Rounds {
       // The first round of groups finds its members already there.
       if (name === 'groups' && streams.get('users').fullRead === null) return 1_000;
       if (row.round === null && !isDue(row)) return Math.max(0, nextDue(row) - now());
+      const help: Help = {};
       try {
-        await runRound(name, row.round === null ? begin(row) : row, signal);
+        await runRound(name, row.round === null ? begin(row) : row, signal, help);
         if (streams.get(name).sweepRead !== null) await sweep(name, signal);
       } finally {
-        await checkpoints.end();
+        await help.end?.();
       }
       return Math.max(0, nextDue(streams.get(name)) - now());
     });
@@ -138,7 +145,7 @@ export function createRounds(options: RoundsOptions): Rounds {
     return streams.get(row.name);
   }
 
-  async function runRound(name: StreamName, row: StreamRow, signal: AbortSignal): Promise<void> {
+  async function runRound(name: StreamName, row: StreamRow, signal: AbortSignal, help: Help): Promise<void> {
     const full = row.round === 'full';
     const pings = new Map(inbox.duePings(name, now(), mostPings).map((ping) => [ping.objectId, ping]));
     const shown = new Set<string>();
@@ -163,9 +170,15 @@ export function createRounds(options: RoundsOptions): Rounds {
       if (page.deltaLink !== undefined) answerPings(name, pings, shown);
       if (signal.aborted) return;
       pagesRead += 1;
-      if (pagesRead === longRound && isFirst(name, row)) checkpoints.begin();
+      if (pagesRead === longRound && isFirst(name, row)) startHelp(help);
       await breathe();
     }
+  }
+
+  /** Whoever opens a file that was put in the other's place would join the two. */
+  function startHelp(help: Help): void {
+    state.examine();
+    if (!state.trouble()) help.end = startCheckpoints(state.path);
   }
 
   function applyPage(name: StreamName, page: DeltaPage, cause: Cause, full: boolean): Set<string> {

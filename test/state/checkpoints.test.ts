@@ -1,17 +1,15 @@
 // Tests the thread that copies the write-ahead log: it copies while the owner writes on, and lets go of the file.
 import { rmSync, statSync } from 'node:fs';
 import { expect, test, vi } from 'vitest';
-import { createCheckpoints } from '../../src/state/checkpoints.ts';
+import { startCheckpoints } from '../../src/state/checkpoints.ts';
 import { openState } from '../../src/state/database.ts';
 import { temporaryFile } from '../helpers/state.ts';
 
 test('what is written reaches the database file, though its owner copies nothing', async () => {
   const file = temporaryFile();
   const state = openState(file);
-  const checkpoints = createCheckpoints(file);
   const before = statSync(file).size;
-  checkpoints.begin();
-  checkpoints.begin();
+  const end = startCheckpoints(file);
   let rows = 0;
   // Far below the size at which the owner's connection copies by itself.
   await vi.waitFor(
@@ -22,8 +20,8 @@ test('what is written reaches the database file, though its owner copies nothing
     },
     { timeout: 20_000, interval: 20 },
   );
-  await checkpoints.end();
-  await checkpoints.end();
+  await Promise.all([end(), end()]);
+  await end();
   state.close();
   const again = openState(file, { migrations: 'require' });
   expect(again.sql(`SELECT count(*) FROM meta WHERE key LIKE 'row %'`).pluck().get()).toBe(rows);
@@ -31,15 +29,10 @@ test('what is written reaches the database file, though its owner copies nothing
 });
 
 test('where it cannot work it is missed by nobody', async () => {
-  const inMemory = createCheckpoints(':memory:');
-  inMemory.begin();
-  await inMemory.end();
-
   const file = temporaryFile();
   openState(file).close();
   rmSync(file);
-  const checkpoints = createCheckpoints(file);
-  checkpoints.begin();
-  await checkpoints.end();
+  const end = startCheckpoints(file);
+  await end();
   expect(statSync(file, { throwIfNoEntry: false })).toBeUndefined();
 });

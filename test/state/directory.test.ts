@@ -442,6 +442,32 @@ describe('taking up many memberships at once, before anybody is settled', () => 
     ]);
   });
 
+  it('forgets what a page brought that came to nothing, whomever else it named [disk full]', () => {
+    const rooms = makeRooms();
+    apply(rooms, 'user', [user(1), user(2), user(3)]);
+    rooms.directory.beginBulk();
+    apply(rooms, 'group', [group(10, [member(1)])]);
+    // First somebody whom the page before brought, then somebody of whom nothing was heard yet.
+    const page = [group(11, [member(10, 'group'), member(20, 'group'), member(1)]), group(12, [member(2)])];
+    expect(() =>
+      rooms.state.transaction(() => {
+        apply(rooms, 'group', page);
+        throw new Error('disk full');
+      }),
+    ).toThrow('disk full');
+    apply(rooms, 'group', page);
+    apply(rooms, 'group', [group(20, [member(3)])]);
+    rooms.directory.endBulk();
+    expect(edges(rooms)).toEqual([
+      [10, 1],
+      [11, 1],
+      [11, 10],
+      [11, 20],
+      [12, 2],
+      [20, 3],
+    ]);
+  });
+
   it('is not begun where memberships are known already', () => {
     const rooms = makeRooms();
     apply(rooms, 'group', [group(10, [member(1)])]);

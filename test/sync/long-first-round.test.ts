@@ -1,0 +1,66 @@
+// Tests when a first round gets help with its writing: once it is long, and until it is swept or has failed.
+import { afterEach, expect, test, vi } from 'vitest';
+import type { DeltaPage } from '../../src/graph/delta.ts';
+import { id } from '../helpers/state.ts';
+import { lastPage, makeEngine, person, type Script, until } from './review-kit.ts';
+
+const calls = vi.hoisted((): string[] => []);
+vi.mock('../../src/state/checkpoints.ts', () => ({
+  startCheckpoints: (file: string) => {
+    calls.push(`begin ${file}`);
+    return () => {
+      calls.push('end');
+      return Promise.resolve();
+    };
+  },
+}));
+afterEach(() => void calls.splice(0));
+
+/** Rounds of users with so many pages, each of one person; `failAt` fails once, before that page. */
+function pagesOf(count: number, failAt?: number): Script {
+  let failing = failAt;
+  return async function* (stream, { link, beginRead }) {
+    await Promise.resolve();
+    if (stream === 'groups') {
+      yield lastPage(beginRead(), [{ id: id(900), properties: { displayName: 'Group' }, members: [] }]);
+      return;
+    }
+    const from = link?.startsWith('page ') === true ? Number(link.slice(5)) : 1;
+    for (let page = from; page < count; page += 1) {
+      if (page === failing) {
+        failing = undefined;
+        throw new Error('the network is down');
+      }
+      const objects = [person(page)];
+      yield { read: beginRead(), invalid: 0, objects, nextLink: `page ${page + 1}` } satisfies DeltaPage;
+    }
+    yield lastPage(beginRead(), [person(count)]);
+  };
+}
+
+test('a long first round is helped once; short ones and later ones are not', async () => {
+  const { engine, rooms } = makeEngine(pagesOf(30));
+  await engine.start();
+  await until(() => engine.isAtRest(), 'rest');
+  const { path } = rooms.state;
+  expect(calls).toEqual([`begin ${path}`, 'end']);
+  // Another round of as many pages, of what is known by now.
+  const { completedAt } = rooms.streams.get('users');
+  await until(() => Date.now() > (completedAt ?? 0), 'the next millisecond');
+  rooms.streams.due('users', Date.now());
+  engine.notified();
+  await until(() => (rooms.streams.get('users').completedAt ?? 0) > (completedAt ?? 0), 'the next round');
+  await until(() => engine.isAtRest(), 'rest');
+  expect(calls).toEqual([`begin ${path}`, 'end']);
+});
+
+test('help ends with a round that fails', async () => {
+  const { engine, rooms } = makeEngine(pagesOf(30, 25));
+  await engine.start();
+  await until(() => rooms.streams.get('users').attempt > 0, 'the failure');
+  await until(() => calls.length === 2, 'the end of the help');
+  await until(() => engine.isAtRest(), 'rest');
+  // The six pages that were left are no long round.
+  expect(calls).toEqual([`begin ${rooms.state.path}`, 'end']);
+  expect(rooms.directory.counts().users).toBe(30);
+});
