@@ -34,7 +34,7 @@ const roomRules = Object.entries(rooms).map(([room, below]) => {
 });
 
 export default tseslint.config(
-  { ignores: ['dist', 'node_modules', 'coverage', 'data', 'eslint.config.js', 'scripts/demo.mjs'] },
+  { ignores: ['dist', 'node_modules', 'coverage', 'data', 'eslint.config.js', 'scripts/*.mjs'] },
   ...tseslint.configs.recommendedTypeChecked,
   {
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },

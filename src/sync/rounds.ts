@@ -80,6 +80,8 @@ const believedLoss = { share: 0.9, number: 20 };
 export const fewUsers = 100;
 /** A link that Graph refuses this often for no stated reason is given up. */
 const mostRefusals = 3;
+/** A full round for the sake of entries that could not be read comes this long after the last one. */
+const unreadableRestMs = 86_400_000;
 /** Links that would never lead to an end. */
 const deadLinks: ReadonlySet<string> = new Set(['link-loop', 'foreign-link']);
 
@@ -235,6 +237,10 @@ export function createRounds(options: RoundsOptions): Rounds {
         completedAt: now(),
         attempt: 0,
         error: isStuck ? row.error : null,
+        // A change may hide in what could not be read.
+        ...(!full &&
+          roundInvalid > 0 &&
+          now() - (row.fullCompletedAt ?? 0) >= unreadableRestMs && { fullWanted: page.read }),
         // What changed during a long full round is read at once.
         ...(full && {
           fullObjects: roundObjects,

@@ -100,3 +100,31 @@ it('entries that cannot be read remove nobody, also where another selection make
   await until(() => second.engine.isAtRest(), 'rest');
   expect(rooms.directory.stateOf(id(2))).toBe('present');
 });
+
+it('an entry that cannot be read asks for everything, but not day in, day out', async () => {
+  const full: boolean[] = [];
+  let isSpoilt = false;
+  const { engine, rooms } = makeEngine(async function* (stream, options) {
+    const page = lastPage(options.beginRead(), stream === 'users' && options.full ? [person(1)] : []);
+    await Promise.resolve();
+    if (stream === 'users') full.push(options.full);
+    yield stream === 'users' && isSpoilt ? { ...page, invalid: 1 } : page;
+  });
+  await engine.start();
+  await until(() => engine.isAtRest(), 'rest');
+  const followed = async (rounds: number): Promise<void> => {
+    rooms.streams.due('users', Date.now());
+    engine.notified();
+    await until(() => full.length >= rounds && engine.isAtRest(), `round ${rounds}`);
+  };
+  isSpoilt = true;
+  const before = full.length;
+  // The last full round was a moment ago.
+  await followed(before + 1);
+  expect(full.slice(before)).toEqual([false]);
+  rooms.streams.set('users', { fullCompletedAt: Date.now() - 2 * 86_400_000 });
+  await followed(before + 3);
+  expect(full.slice(before)).toEqual([false, false, true]);
+  await followed(before + 4);
+  expect(full.slice(before).filter((one) => one)).toHaveLength(1);
+});
