@@ -1,5 +1,6 @@
 // Owns the state database's parts taken together: what one database file offers to those who work on it.
 import { createAdoption } from './adoption.ts';
+import { startCheckpoints } from './checkpoints.ts';
 import type { State } from './database.ts';
 import { createDirectory } from './directory.ts';
 import { createFirstAccounts } from './first-accounts.ts';
@@ -25,6 +26,7 @@ export function createStateRooms(state: State) {
   const firstUsers = createFirstUsers(state, meta, firstAccounts);
   return {
     state,
+    startCheckpoints: () => startCheckpoints(state.path),
     meta,
     adoption: createAdoption(state, ledger, meta, firstUsers),
     inbox: createInbox(state, meta),

@@ -4,7 +4,6 @@ import type { DeltaObject, DeltaPage } from '../graph/delta.ts';
 import { isUnreadable } from '../graph/unreadable.ts';
 import type { Log } from '../ops/log.ts';
 import type { Metrics } from '../ops/metrics.ts';
-import { startCheckpoints } from '../state/checkpoints.ts';
 import type { Cause } from '../state/directory.ts';
 import type { FirstRows } from '../state/first-users.ts';
 import type { Ping, StreamName } from '../state/inbox.ts';
@@ -180,7 +179,7 @@ export function createRounds(options: RoundsOptions): Rounds {
   /** Whoever opens a file that was put in the other's place would join the two. */
   function startHelp(help: Help): void {
     state.examine();
-    if (!state.trouble()) help.end = startCheckpoints(state.path);
+    if (!state.trouble()) help.end = rooms.startCheckpoints();
   }
 
   function applyPage(name: StreamName, page: DeltaPage, cause: Cause, full: boolean): Set<string> {
