@@ -179,7 +179,12 @@ export function createRounds(options: RoundsOptions): Rounds {
   /** Whoever opens a file that was put in the other's place would join the two. */
   function startHelp(help: Help): void {
     state.examine();
-    if (!state.trouble()) help.end = rooms.startCheckpoints();
+    if (state.trouble()) return;
+    try {
+      help.end = rooms.startCheckpoints();
+    } catch (error) {
+      log.warn('A thread could not be started; the first reading takes a little longer without it', { error });
+    }
   }
 
   function applyPage(name: StreamName, page: DeltaPage, cause: Cause, full: boolean): Set<string> {

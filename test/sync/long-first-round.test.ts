@@ -5,12 +5,13 @@ import { id, makeRooms } from '../helpers/state.ts';
 import { lastPage, makeEngine, person, type Script, until } from './review-kit.ts';
 
 /** An engine on such rounds, and when help with its writing began and ended. */
-function makeHelped(script: Script) {
+function makeHelped(script: Script, begin = (): void => undefined) {
   const calls: string[] = [];
   const rooms = {
     ...makeRooms(),
     startCheckpoints: () => {
       calls.push('begin');
+      begin();
       return () => {
         calls.push('end');
         return Promise.resolve();
@@ -66,4 +67,17 @@ test('help ends with a round that fails', async () => {
   // The six pages that were left are no long round.
   expect(calls).toEqual(['begin', 'end']);
   expect(rooms.directory.counts().users).toBe(30);
+});
+
+test('where no thread can be had, the round goes on without', async () => {
+  const { engine, rooms, calls, log } = makeHelped(pagesOf(30), () => {
+    throw new Error('no more threads');
+  });
+  await engine.start();
+  await until(() => engine.isAtRest(), 'rest');
+  expect(calls).toEqual(['begin']);
+  expect(rooms.directory.counts().users).toBe(30);
+  expect(log.lines.filter(({ level }) => level === 'warn').map(({ message }) => message)).toEqual([
+    'A thread could not be started; the first reading takes a little longer without it',
+  ]);
 });
