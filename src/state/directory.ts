@@ -130,10 +130,14 @@ export function createDirectory(state: State, meta: Meta): Directory {
 
   /** Who was taken for gone and was not may have missed memberships. */
   const wantAllGroups = state.sql(`UPDATE stream SET full_wanted = ? WHERE name = 'groups'`);
-  /** Memberships of a deleted person that outlived a full round which need not have shown them. */
+  /**
+   * Memberships of a deleted person that a full round need not have shown: one that they outlived, or one under way, whose
+   * pages and sweep may have passed the person already.
+   */
   const hasOldEdges = state.sql(
     `SELECT 1 FROM membership m JOIN stream s ON s.name = 'groups'
-     WHERE m.member_key = ? AND m.read < s.full_read LIMIT 1`,
+     WHERE m.member_key = ? AND m.read < max(coalesce(s.full_read, 0), coalesce(s.sweep_read, 0),
+       CASE s.round WHEN 'full' THEN s.round_read ELSE 0 END) LIMIT 1`,
   );
   const reachIsDirty = (): void => {
     if (!isBulk) meta.setCounter('reach-dirty', 1);
@@ -202,7 +206,7 @@ export function createDirectory(state: State, meta: Meta): Directory {
    * members, a restored one those who are left. Of a person, a full round meanwhile need not have shown memberships.
    */
   const mayHaveMissed = (kind: 'user' | 'group', key: number): boolean =>
-    kind === 'group' || (!isBulk && hasOldEdges.get(key) !== undefined);
+    kind === 'group' || isBulk || hasOldEdges.get(key) !== undefined;
 
   function applyPresent(kind: 'user' | 'group', object: ObjectRead, row: Row | undefined, read: number) {
     const known = row?.properties ? (JSON.parse(row.properties) as Record<string, unknown>) : {};

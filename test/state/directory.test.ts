@@ -366,6 +366,28 @@ describe('after a complete round', () => {
     expect(edges(rooms)).toEqual([[10, 1]]);
   });
 
+  it.each([
+    ['sweepRead', (read: number) => ({ sweepRead: read })],
+    ['round', (read: number) => ({ round: 'full' as const, roundRead: read })],
+  ])('one who is restored while a full round of groups is under way (%s) asks for another', (_, underWay) => {
+    const rooms = makeRooms();
+    rooms.streams.prepare('groups', 'x', 0);
+    rooms.streams.set('groups', { fullWanted: 0 });
+    apply(rooms, 'user', [user(1), user(2)]);
+    apply(rooms, 'group', [group(10, [member(1)])]);
+    apply(rooms, 'user', [tombstone(1, 'changed'), tombstone(2, 'changed')]);
+    const round = rooms.directory.beginRead();
+    rooms.streams.set('groups', underWay(round));
+    apply(rooms, 'group', [group(10)]);
+    sweep(rooms, 'group', round);
+    // Somebody without memberships has missed nothing.
+    apply(rooms, 'user', [user(2)]);
+    expect(rooms.streams.get('groups').fullWanted).toBe(0);
+    apply(rooms, 'user', [user(1)]);
+    expect(edges(rooms)).toEqual([[10, 1]]);
+    expect(rooms.streams.get('groups').fullWanted).toBeGreaterThan(round);
+  });
+
   it('a group that hides its members is not taken for empty; one that shows some is believed [pitfall 23] [trouble 13.18]', () => {
     const rooms = makeRooms();
     const hidden = { visibility: 'HiddenMembership' };
@@ -466,6 +488,19 @@ describe('taking up many memberships at once, before anybody is settled', () => 
       [12, 2],
       [20, 3],
     ]);
+  });
+
+  it('asks for another round after one during which somebody was restored', () => {
+    const rooms = makeRooms();
+    rooms.streams.prepare('groups', 'x', 0);
+    apply(rooms, 'user', [user(1)]);
+    rooms.directory.beginBulk();
+    rooms.streams.set('groups', { fullWanted: 0 });
+    apply(rooms, 'user', [tombstone(1, 'changed')]);
+    // As Graph shows it while the person is deleted.
+    apply(rooms, 'group', [group(10)]);
+    apply(rooms, 'user', [user(1)]);
+    expect(rooms.streams.get('groups').fullWanted).toBeGreaterThan(0);
   });
 
   it('is not begun where memberships are known already', () => {
