@@ -183,7 +183,9 @@ export function createRounds(options: RoundsOptions): Rounds {
     try {
       help.end = rooms.startCheckpoints();
     } catch (error) {
-      log.warn('A thread could not be started; the first reading takes a little longer without it', { error });
+      log.warn('A thread could not be started; the first reading takes a little longer without it', {
+        error,
+      });
     }
   }
 
