@@ -21,7 +21,7 @@
 //                 releaseNotifications, replayNotifications, advance (the clock).
 // Observation     requests, resetRequests, rounds, subscriptions, handshakes, sentAt, acknowledgedAt, delivery, whenIdle.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { serverCertificate } from './certificates.ts';
@@ -158,6 +158,12 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
 
   const certificate = await serverCertificate();
   const server = createGraphServer({ tls: certificate, signIn, faults, throttle, log, route, random });
+  // Those in the middle of their handshake too: the HTTP server does not know them, and would wait for them.
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(options.port ?? 0, '127.0.0.1', resolve);
@@ -205,7 +211,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
       delivery.close();
       poster.close();
       const closed = new Promise((resolve) => server.close(resolve));
-      server.closeAllConnections();
+      for (const socket of sockets) socket.destroy();
       await Promise.all([closed, control?.close()]);
       if (folder) await rm(folder, { recursive: true, force: true });
     },

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { once } from 'node:events';
+import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 import { describe, expect, test } from 'vitest';
 import { trustAuthority } from './certificates.ts';
@@ -13,6 +14,19 @@ type Ready = Record<
   'graphBaseUrl' | 'authorityHost' | 'tenantId' | 'clientId' | 'clientSecret' | 'caPath' | 'controlUrl',
   string
 >;
+
+test('the tenant closes at once, though somebody is in the middle of a handshake', async () => {
+  const tenant = await startEmulator({ users: 1 });
+  const { port } = new URL(tenant.graphBaseUrl);
+  const silent = connect(Number(port), '127.0.0.1');
+  // Nobody answers a client that says nothing; another's answer shows that the server has taken both in.
+  await once(silent, 'connect');
+  trustAuthority(tenant.caPem);
+  await fetch(`${tenant.graphBaseUrl}/v1.0/users`);
+  const closed = once(silent, 'close');
+  await Promise.all([tenant.close(), closed]);
+  expect(silent.destroyed).toBe(true);
+});
 
 describe('the process', () => {
   test('prints where it is, obeys the control API, and ends on SIGTERM', async () => {
