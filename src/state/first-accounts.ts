@@ -1,7 +1,7 @@
 // Owns the ledger during the first full round of users: accounts are written with the pages, and nobody may read them
 // as decided before the round is complete. Its indexes are made at the end, in one go: logins come in random order, so that
 // each would touch another corner of theirs.
-import { type Account, type FieldName, fieldNames } from '../accounts/model.ts';
+import { type Account, fieldNames } from '../accounts/model.ts';
 import type { State } from './database.ts';
 import { fieldColumns, type Ledger } from './ledger.ts';
 import { createRowWriter } from './row-writer.ts';
@@ -77,8 +77,9 @@ export function createFirstAccounts(state: State, ledger: Ledger): FirstAccounts
         values[at + 1] = account.externalId;
         values[at + 2] = account.login;
         values[at + 3] = loginKey;
-        for (let field = 0; field < fieldNames.length; field += 1)
-          values[at + 4 + field] = account.fields[fieldNames[field] as FieldName];
+        fieldNames.forEach((name, field) => {
+          values[at + 4 + field] = account.fields[name];
+        });
       });
       ledger.passRevision(firstKey + (accounts.at(-1)?.place ?? 0));
     },

@@ -26,20 +26,15 @@ export function guardStatements(sqlite: Database.Database, guard: Guard): void {
 
   sqlite.prepare = ((text: string) => {
     const statement = prepareWatched(text);
-    const run = statement.run.bind(statement);
+    const run = watched(statement.run.bind(statement));
     const iterate = watched(statement.iterate.bind(statement));
     return Object.assign(statement, {
       get: watched(statement.get.bind(statement)),
       all: watched(statement.all.bind(statement)),
-      // Not by way of `watched`: a first sync passes here some millions of times.
       run(...values: unknown[]) {
         const halted = guard.isHalted();
         if (halted) throw halted;
-        try {
-          return run(...values);
-        } catch (error) {
-          throw guard.translate(error);
-        }
+        return run(...values);
       },
       iterate: (...values: unknown[]) => watchRows(iterate(...values) as IterableIterator<unknown>, watched),
     });

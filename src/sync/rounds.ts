@@ -63,11 +63,6 @@ export interface Rounds {
   failed(stream: StreamName, error: unknown): number;
 }
 
-/** Help with the writing of a first round, where there is any. */
-interface Help {
-  end?: () => Promise<void>;
-}
-
 const kindOf = { users: 'user', groups: 'group' } as const;
 const mostPings = 20_000;
 const markedAtOnce = 20_000;
@@ -100,13 +95,7 @@ export function createRounds(options: RoundsOptions): Rounds {
       // The first round of groups finds its members already there.
       if (name === 'groups' && streams.get('users').fullRead === null) return 1_000;
       if (row.round === null && !isDue(row)) return Math.max(0, nextDue(row) - now());
-      const help: Help = {};
-      try {
-        await runRound(name, row.round === null ? begin(row) : row, signal, help);
-        if (streams.get(name).sweepRead !== null) await sweep(name, signal);
-      } finally {
-        await help.end?.();
-      }
+      await runRound(name, row.round === null ? begin(row) : row, signal);
       return Math.max(0, nextDue(streams.get(name)) - now());
     });
   }
@@ -146,11 +135,13 @@ export function createRounds(options: RoundsOptions): Rounds {
     return streams.get(row.name);
   }
 
-  async function runRound(name: StreamName, row: StreamRow, signal: AbortSignal, help: Help): Promise<void> {
+  /** Reads a round to its end, and sweeps where it was a full one. */
+  async function runRound(name: StreamName, row: StreamRow, signal: AbortSignal): Promise<void> {
     const full = row.round === 'full';
     const pings = new Map(inbox.duePings(name, now(), mostPings).map((ping) => [ping.objectId, ping]));
     const shown = new Set<string>();
     let pagesRead = 0;
+    let endHelp: (() => Promise<void>) | undefined;
     const cause: Cause = {
       text: full ? options.fullCause() : 'delta round',
       pingedAt: (id) => (full ? null : (inbox.firstAt(name, id) ?? null)),
@@ -162,30 +153,37 @@ export function createRounds(options: RoundsOptions): Rounds {
       beginRead: () => directory.beginRead(),
       signal,
     });
-    for await (const page of pages) {
-      // A full round proves nothing of the delta link that it ends with: only its use does.
-      if (page.deltaLink !== undefined && !full) restarts[name] = 0;
-      const changed = applyPage(name, page, cause, full);
-      for (const object of page.objects) if (pings.has(object.id)) shown.add(object.id);
-      if (changed.size > 0) options.onChange();
-      if (page.deltaLink !== undefined) answerPings(name, pings, shown);
-      if (signal.aborted) return;
-      pagesRead += 1;
-      if (pagesRead === longRound && isFirst(name, row)) startHelp(help);
-      await breathe();
+    try {
+      for await (const page of pages) {
+        // A full round proves nothing of the delta link that it ends with: only its use does.
+        if (page.deltaLink !== undefined && !full) restarts[name] = 0;
+        const changed = applyPage(name, page, cause, full);
+        for (const object of page.objects) if (pings.has(object.id)) shown.add(object.id);
+        if (changed.size > 0) options.onChange();
+        if (page.deltaLink !== undefined) answerPings(name, pings, shown);
+        if (signal.aborted) break;
+        pagesRead += 1;
+        if (pagesRead === longRound && isFirst(name, row)) endHelp = startHelp();
+        await breathe();
+      }
+      if (streams.get(name).sweepRead !== null) await sweep(name, signal);
+    } finally {
+      await endHelp?.();
     }
   }
 
-  /** Whoever opens a file that was put in the other's place would join the two. */
-  function startHelp(help: Help): void {
+  /** Help with the writing of a long first round; returns its end, where there is any. */
+  function startHelp(): (() => Promise<void>) | undefined {
+    // Whoever opens a file that was put in the other's place would join the two.
     state.examine();
-    if (state.trouble()) return;
+    if (state.trouble()) return undefined;
     try {
-      help.end = rooms.startCheckpoints();
+      return rooms.startCheckpoints();
     } catch (error) {
       log.warn('A thread could not be started; the first reading takes a little longer without it', {
         error,
       });
+      return undefined;
     }
   }
 

@@ -21,7 +21,7 @@
 //                 releaseNotifications, replayNotifications, advance (the clock).
 // Observation     requests, resetRequests, rounds, subscriptions, handshakes, sentAt, acknowledgedAt, delivery, whenIdle.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import type { AddressInfo, Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { serverCertificate } from './certificates.ts';
@@ -157,12 +157,14 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   const route = createRoutes({ reads, delta, subscriptions, signIn: settings.signIn, domain });
 
   const certificate = await serverCertificate();
-  const server = createGraphServer({ tls: certificate, signIn, faults, throttle, log, route, random });
-  // Those in the middle of their handshake too: the HTTP server does not know them, and would wait for them.
-  const sockets = new Set<Socket>();
-  server.on('connection', (socket: Socket) => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
+  const { server, close: closeServer } = createGraphServer({
+    tls: certificate,
+    signIn,
+    faults,
+    throttle,
+    log,
+    route,
+    random,
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -210,9 +212,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     close: async () => {
       delivery.close();
       poster.close();
-      const closed = new Promise((resolve) => server.close(resolve));
-      for (const socket of sockets) socket.destroy();
-      await Promise.all([closed, control?.close()]);
+      await Promise.all([closeServer(), control?.close()]);
       if (folder) await rm(folder, { recursive: true, force: true });
     },
   };

@@ -26,8 +26,8 @@ export type ServerContext = {
 
 const largestBody = 4 * 1024 * 1024;
 
-/** Makes the server; it does not listen yet. */
-export function createGraphServer(context: ServerContext): Server {
+/** Makes the server; it does not listen yet. `close` cuts all connections. */
+export function createGraphServer(context: ServerContext): { server: Server; close: () => Promise<void> } {
   const poisoned = new WeakMap<Socket, Answer>();
   const server = createServer({ ...context.tls, minVersion: 'TLSv1.2' }, (req, res) => {
     answer(req, res).catch((error: unknown) => {
@@ -117,7 +117,13 @@ export function createGraphServer(context: ServerContext): Server {
     return made;
   };
 
-  return server;
+  const close = async (): Promise<void> => {
+    const closed = new Promise((resolve) => server.close(resolve));
+    // Those in the middle of their handshake too: the HTTP server does not know them, and would wait for them.
+    for (const socket of raw.values()) socket.destroy();
+    await closed;
+  };
+  return { server, close };
 }
 
 function isAnswer(value: Answer | Record<string, string>): value is Answer {

@@ -84,7 +84,7 @@ export function createReader(database: Database.Database, base: Base): Omit<Snap
     const where = `e.position > ? ORDER BY e.position LIMIT ?`;
     switch (source.kind) {
       case 'all':
-        return read(`FROM entry e WHERE ${where}`, Math.max(after, lastFixedPosition), limit);
+        return read(`FROM entry e WHERE ${where}`, after, limit);
       case 'people':
         return read(`FROM entry e WHERE e.kind = ${kinds.person} AND ${where}`, after, limit);
       case 'groups':
@@ -96,7 +96,7 @@ export function createReader(database: Database.Database, base: Base): Omit<Snap
       case 'units':
         return read(
           `FROM entry e INDEXED BY entry_is_unit WHERE e.kind = ${kinds.unit} AND ${where}`,
-          Math.max(after, lastFixedPosition),
+          after,
           limit,
         );
       case 'unit':
@@ -115,8 +115,7 @@ export function createReader(database: Database.Database, base: Base): Omit<Snap
           limit,
         );
       case 'list': {
-        const from = Math.max(after, lastFixedPosition);
-        const positions = source.positions.filter((position) => position > from).slice(0, limit);
+        const positions = source.positions.filter((position) => position > after).slice(0, limit);
         return read(
           'FROM json_each(?) j CROSS JOIN entry e ON e.position = j.value ORDER BY e.position',
           JSON.stringify(positions),
@@ -145,8 +144,8 @@ export function createReader(database: Database.Database, base: Base): Omit<Snap
     },
     *search(query): IterableIterator<Found> {
       const reach = reachOf(query, base, sql);
-      let after = query.after ?? 0;
-      const fixed = reach.fixed.filter((position) => position > after);
+      const behind = query.after ?? 0;
+      const fixed = reach.fixed.filter((position) => position > behind);
       for (const row of read(
         'FROM json_each(?) j CROSS JOIN entry e ON e.position = j.value ORDER BY e.position',
         JSON.stringify(fixed),
@@ -154,6 +153,8 @@ export function createReader(database: Database.Database, base: Base): Omit<Snap
         yield { position: row[0], entry: new StoredEntry(row, base, encodeLinks) };
       if (reach.below === undefined) return;
       const source = smaller(reach.below, narrow(query.filter, base, { sql, among }));
+      // Whatever the source, the fixed entries have had their turn.
+      let after = Math.max(behind, lastFixedPosition);
       for (let limit = chunkSizes.first; ; limit = chunkSizes.later) {
         const rows = readChunk(source, after, limit);
         for (const row of rows) {
